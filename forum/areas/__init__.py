@@ -1,0 +1,1 @@
+"""Areas: where threads live, and who may see them."""

@@ -1,0 +1,41 @@
+"""Reads of areas, viewer first. What the viewer may not see is not there."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from forum.areas.models import Area, AreaMember
+from forum.areas.rules import facilitates, may_read
+from forum.db import AnyRow, db
+from forum.members.models import Viewer
+
+_COLUMNS = (Area.id, Area.slug, Area.title, Area.description, Area.access, Area.thread_count)
+_READABLE = select(*_COLUMNS).where(may_read()).order_by(Area.position, Area.id)
+_ONE = select(*_COLUMNS, facilitates().label("facilitates")).where(may_read())
+
+
+def readable_areas(viewer: Viewer) -> Sequence[AnyRow]:
+    """The areas the viewer sees, in the order the administrators gave them."""
+    return db.session.execute(_READABLE, {"viewer_id": viewer.id}).all()
+
+
+def readable_area(viewer: Viewer, slug: str) -> AnyRow | None:
+    """One area by its short name, with whether the viewer facilitates it."""
+    return db.session.execute(_ONE.where(Area.slug == slug), {"viewer_id": viewer.id}).first()
+
+
+def readable_area_by_id(viewer: Viewer, area_id: int) -> AnyRow | None:
+    """One area by number, with whether the viewer facilitates it."""
+    return db.session.execute(_ONE.where(Area.id == area_id), {"viewer_id": viewer.id}).first()
+
+
+def area_by_slug(slug: str) -> Area | None:
+    """The area of this short name, for the operator's commands."""
+    return db.session.scalar(select(Area).where(Area.slug == slug))
+
+
+def named_members(area_id: int) -> Sequence[int]:
+    """Who is named for the area."""
+    return db.session.scalars(
+        select(AreaMember.member_id).where(AreaMember.area_id == area_id).order_by(AreaMember.member_id)
+    ).all()

@@ -1,0 +1,39 @@
+"""Who may see and run an area. `may_read` is the one place that decides what anybody sees."""
+
+from sqlalchemy import ColumnElement, bindparam, or_, select
+
+from forum.areas.models import Area, AreaMember
+from forum.members.models import Viewer
+
+
+def may_read() -> ColumnElement[bool]:
+    """The condition on Area under which the viewer, bound as `viewer_id`, sees it and all that is in it.
+
+    A closed area shows to its named members alone: not to facilitators, not to administrators. An
+    administrator who needs to see one has to be named for it, which is written down.
+    """
+    named = select(AreaMember.area_id).where(AreaMember.member_id == bindparam("viewer_id"))
+    return or_(Area.access != "closed", Area.id.in_(named))
+
+
+def facilitates() -> ColumnElement[bool]:
+    """Whether the viewer is named as facilitator of this very Area."""
+    return (
+        select(AreaMember.area_id)
+        .where(
+            AreaMember.member_id == bindparam("viewer_id"),
+            AreaMember.area_id == Area.id,
+            AreaMember.facilitates,
+        )
+        .exists()
+    )
+
+
+def can_facilitate(viewer: Viewer, named_here: bool) -> bool:
+    """Facilitators run every area they can see; others those for which they are named."""
+    return viewer.is_facilitator or named_here
+
+
+def can_administer(actor: Viewer) -> bool:
+    """Areas are made and changed by administrators."""
+    return actor.is_administrator

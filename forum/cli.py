@@ -1,0 +1,433 @@
+"""The commands: doors for the operator. Each takes the instance folder from FORUM_INSTANCE."""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from flask import Flask, current_app
+
+from forum import clock, config, create_app, i18n, migrations, outbox
+from forum.areas import queries as areas
+from forum.areas.actions import create_area
+from forum.checks import examine
+from forum.db import db, transaction
+from forum.errors import Problem
+from forum.i18n import sentence
+from forum.members import actions as members
+from forum.members import queries as people
+from forum.members.models import ROLES, Member, Organisation, Viewer
+from forum.search import handlers as index
+from forum.search.documents import all_documents, standing_by_area
+from forum.search.queries import Wish
+from forum.search.queries import search as find
+from forum.serving import serve, serve_worker
+from forum.trade import AREAS
+from forum.transfer import ndjson
+from forum.transfer.format import WrongLine
+from forum.transfer.mbox import MboxImport
+from forum.transfer.progress import progress
+from forum.worker import work_off
+
+DEMO = Path(__file__).parent / "demo" / "network.ndjson"
+
+
+@click.group()
+def forum() -> None:
+    """Forum and mailing list in one for closed professional circles."""
+
+
+def main() -> None:
+    """The console script: a wrong setting or a refused act is one clear line, never a stack trace."""
+    try:
+        forum.main(standalone_mode=False)
+    except (config.WrongSetting, WrongLine) as error:
+        fail(str(error))
+    except Problem as problem:
+        fail(sentence(problem))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except BrokenPipeError:
+        os._exit(0)
+
+
+def fail(said: str) -> NoReturn:
+    """Say what is wrong and exit with 1."""
+    click.echo(said, err=True)
+    sys.exit(1)
+
+
+def in_app(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a command inside the app, on a database that is up to date."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        app = create_app()
+        with app.app_context():
+            i18n.speak("de", settings(app).time_zone)
+            if not migrations.is_current():
+                raise click.ClickException("the database is not up to date; please run: forum db upgrade")
+            return command(*args, **kwargs)
+
+    return run
+
+
+def settings(app: Flask) -> config.Settings:
+    """The settings the app was made with."""
+    found: config.Settings = app.extensions["forum.settings"]
+    return found
+
+
+def said(thing: dict[str, Any], as_json: bool, lines: Iterable[str]) -> None:
+    """Print an answer: as JSON for machines, as lines for people."""
+    if as_json:
+        click.echo(json.dumps(thing, ensure_ascii=False, default=str))
+    else:
+        for line in lines:
+            click.echo(line)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+
+
+@forum.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5000, show_default=True)
+@click.option("--without-worker", is_flag=True, help="Serve pages only; run `forum worker` beside it.")
+def run(host: str, port: int, without_worker: bool) -> None:
+    """Serve the network: web and worker on this machine."""
+    app = create_app()
+    with app.app_context():
+        migrations.upgrade()
+        if people.network() is None:
+            raise click.ClickException("there is no network here yet; please run: forum init")
+    serve(settings(app), host, port, with_worker=not without_worker)
+
+
+@forum.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5000, show_default=True)
+def demo(host: str, port: int) -> None:
+    """Serve a demonstration with invented people, in a folder of its own."""
+    folder = config.instance_folder() / "demo"
+    terms = config.load(instance=folder, demo=True, database_url="")
+    app = create_app(terms)
+    with app.app_context():
+        migrations.upgrade()
+        if people.network() is None:
+            _load_demo()
+    click.echo(f"Demonstration at http://{host}:{port} – one click signs you in.")
+    serve(terms, host, port)
+
+
+def _load_demo() -> None:
+    """Load the invented network with its newest post an hour ago; everybody was here last a week ago."""
+    shift = clock.now() - timedelta(hours=1) - ndjson.newest(DEMO)
+    load = ndjson.NdjsonImport(DEMO, shift)
+    with progress("demo", load.outline.lines) as bar:
+        for step in load.steps():
+            with transaction():
+                bar.advance(step())
+    with transaction():
+        week_ago = clock.now() - timedelta(days=7)
+        db.session.execute(db.update(Member).values(caught_up_at=week_ago, joined_at=week_ago))
+    index.rebuild()
+    with transaction():
+        outbox.forget_jobs()
+
+
+@forum.command()
+def worker() -> None:
+    """Work off jobs without serving pages, beside other processes."""
+    app = create_app()
+    with app.app_context():
+        if not migrations.is_current():
+            raise click.ClickException("the database is not up to date; please run: forum db upgrade")
+    serve_worker(app)
+
+
+@forum.command()
+@click.option("--name", help="Name of the network.")
+@click.option("--language", help="Language of the network: de or en.")
+@click.option("--admin-name", help="The administrator's name.")
+@click.option("--admin-email", help="The administrator's mail address.")
+@click.option(
+    "--areas",
+    "wanted",
+    help="Short names of areas to start with, separated by commas; all of the trade's by default.",
+)
+def init(
+    name: str | None,
+    language: str | None,
+    admin_name: str | None,
+    admin_email: str | None,
+    wanted: str | None,
+) -> None:
+    """Make a real network: asks what it was not told, ends with the administrator's sign-in link."""
+    app = create_app()
+    terms = settings(app)
+    with app.app_context():
+        migrations.upgrade()
+        if people.network() is not None:
+            raise click.ClickException("there is a network here already")
+        name = name or click.prompt("Name des Netzwerks / name of the network", default="Fachkreis")
+        language = language or click.prompt("Sprache / language", default="de", type=click.Choice(i18n.languages()))
+        i18n.speak(language)
+        _ = i18n.gettext
+        admin_name = admin_name or click.prompt(_("Your name"))
+        admin_email = admin_email or click.prompt(_("Your mail address"))
+        slugs = _chosen_areas(wanted)
+        with transaction():
+            members.create_network(name or "", language or "")
+            administrator = members.add_member(admin_name or "", admin_email, "administrator")
+            for area in AREAS:
+                if area.slug in slugs:
+                    create_area(None, area.slug, i18n.gettext(area.title), i18n.gettext(area.description))
+            key = members.sign_in_link(administrator, terms.link_days)
+        index.rebuild()
+        click.echo(_("%(name)s is ready. Start it with: forum run", name=name))
+        click.echo(
+            _(
+                "Your sign-in link (%(days)s days): %(link)s",
+                days=terms.link_days,
+                link=f"{terms.address}/welcome/{key}",
+            )
+        )
+
+
+def _chosen_areas(wanted: str | None) -> set[str]:
+    known = [area.slug for area in AREAS]
+    if wanted is None:
+        for number, area in enumerate(AREAS, 1):
+            click.echo(f"  {number} {i18n.gettext(area.title)}")
+        answer = click.prompt(i18n.gettext("Areas to start with (numbers, separated by commas)"), default="1-8")
+        wanted = answer if answer != "1-8" else ",".join(known)
+    chosen = [part.strip() for part in wanted.split(",") if part.strip()]
+    slugs = {known[int(part) - 1] if part.isdigit() and 0 < int(part) <= len(known) else part for part in chosen}
+    if unknown := slugs - set(known):
+        raise click.ClickException(f"unknown area {min(unknown)!r}; known are {', '.join(known)}")
+    return slugs
+
+
+@forum.command()
+@as_json
+@in_app
+def check(as_json: bool) -> None:
+    """Print every setting and the state of database, index and jobs; exit 1 if something is wrong."""
+    report = examine(settings(_app()))
+    said(asdict(report), as_json, report.lines())
+    if report.problems:
+        sys.exit(1)
+
+
+def _app() -> Flask:
+    return current_app
+
+
+@forum.group("db")
+def database() -> None:
+    """The database."""
+
+
+@database.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database up to date."""
+    with create_app().app_context():
+        migrations.upgrade()
+    click.echo("database is up to date")
+
+
+@forum.group()
+def jobs() -> None:
+    """What waits to be done."""
+
+
+@jobs.command("retry")
+@in_app
+def jobs_retry() -> None:
+    """Give every job that was given up another chance."""
+    with transaction():
+        count = outbox.retry_dead()
+    click.echo(f"{count} jobs will be tried again")
+
+
+@jobs.command("work-off")
+@in_app
+def jobs_work_off() -> None:
+    """Do all jobs that are due now, and end."""
+    click.echo(f"{work_off(settings(_app()))} jobs done")
+
+
+@forum.group()
+def member() -> None:
+    """Members."""
+
+
+@member.command("add")
+@click.argument("address")
+@click.option("--name", required=True)
+@click.option("--role", type=click.Choice(ROLES), default="member", show_default=True)
+@click.option("--organisation", help="Name of the organisation; made if it does not exist.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@in_app
+def member_add(address: str, name: str, role: str, organisation: str | None, password_stdin: bool) -> None:
+    """Add a member; without password ends with a sign-in link."""
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    terms = settings(_app())
+    with transaction():
+        house = _organisation(organisation) if organisation else None
+        added = members.add_member(name, address, role, house, password)
+        key = "" if password else members.sign_in_link(added, terms.link_days)
+    click.echo(f"{added.name} <{added.email}>" if password else f"{terms.address}/welcome/{key}")
+
+
+def _organisation(name: str) -> Organisation:
+    return people.organisation_by_name(name) or members.add_organisation(name)
+
+
+@member.command("link")
+@click.argument("address")
+@in_app
+def member_link(address: str) -> None:
+    """Make a new sign-in link for a member who lost the password."""
+    terms = settings(_app())
+    with transaction():
+        key = members.sign_in_link(_member(address), terms.link_days)
+    click.echo(f"{terms.address}/welcome/{key}")
+
+
+@member.command("role")
+@click.argument("address")
+@click.argument("role", type=click.Choice(ROLES))
+@in_app
+def member_role(address: str, role: str) -> None:
+    """Make somebody member, facilitator or administrator."""
+    with transaction():
+        members.change_role(None, _member(address), role)
+
+
+@member.command("suspend")
+@click.argument("address")
+@click.option("--undo", is_flag=True, help="Let the member in again.")
+@in_app
+def member_suspend(address: str, undo: bool) -> None:
+    """Shut a member out, on every device at once."""
+    with transaction():
+        (members.reinstate if undo else members.suspend)(None, _member(address))
+
+
+def _member(address: str) -> Member:
+    found = people.member_by_email(address)
+    if found is None:
+        raise click.ClickException(f"no member has the address {address}")
+    return found
+
+
+@forum.group("import")
+def bring_in() -> None:
+    """Bring something in. Twice is once; a killed import goes on where it stopped."""
+
+
+@bring_in.command("ndjson")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@as_json
+@in_app
+def import_ndjson(file: Path, as_json: bool) -> None:
+    """Bring in a network, or a part of one, from FILE."""
+    load = ndjson.NdjsonImport(file)
+    with progress(file.name, load.outline.lines) as bar:
+        for step in load.steps():
+            with transaction():
+                bar.advance(step())
+    counts = ", ".join(f"{count} {kind}" for kind, count in load.added.items() if count)
+    said({"added": load.added, "lines": load.outline.lines}, as_json, [f"added: {counts or 'nothing new'}"])
+
+
+@bring_in.command("mbox")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--area", required=True, help="Short name of the area that takes the threads.")
+@as_json
+@in_app
+def import_mbox(file: Path, area: str, as_json: bool) -> None:
+    """Bring in a mailing list's archive from FILE."""
+    target = areas.area_by_slug(area)
+    if target is None:
+        raise click.ClickException(f"there is no area {area!r}")
+    load = MboxImport(file, target.id, settings(_app()).instance / "files")
+    with progress(file.name, load.size) as bar:
+        for step in load.steps():
+            with transaction():
+                bar.reach(step())
+    said(asdict(load.report), as_json, load.report.lines())
+
+
+@forum.group()
+def export() -> None:
+    """Take something out."""
+
+
+@export.command("ndjson")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@in_app
+def export_ndjson(path: Path) -> None:
+    """Write the whole network to PATH."""
+    with progress(path.name, ndjson.size()) as bar:
+        for count in ndjson.export(path):
+            bar.reach(count)
+    click.echo(f"{bar.done} lines written to {path}")
+
+
+@forum.command("search")
+@click.argument("query")
+@click.option("--as", "address", help="Search with the eyes of this member; an administrator's by default.")
+@as_json
+@in_app
+def search_command(query: str, address: str | None, as_json: bool) -> None:
+    """Search as the page does."""
+    results = find(_eyes(address), Wish(query))
+    hits = [{"post": hit.post.post_id, "title": hit.post.title, "area": hit.post.area_slug} for hit in results.posts]
+    lines = [f"{hit['post']:>8}  {hit['title']}  ({hit['area']})" for hit in hits]
+    said({"total": results.found.total, "hits": hits}, as_json, [*lines, f"{results.found.total} found"])
+
+
+def _eyes(address: str | None) -> Viewer:
+    viewer = people.viewer_by_email(address) if address else people.first_administrator()
+    if viewer is None:
+        raise click.ClickException(f"no member has the address {address}" if address else "there is no administrator")
+    return viewer
+
+
+@forum.group("search-index")
+def search_index() -> None:
+    """The search index."""
+
+
+@search_index.command("rebuild")
+@in_app
+def index_rebuild() -> None:
+    """Build the index anew beside the old one, and swap."""
+    total = sum(standing_by_area().values())
+    with progress("index", total) as bar:
+        index.engine().rebuild(all_documents(), bar.reach)
+        bar.reach(total)
+    click.echo(f"{index.engine().status().documents} posts indexed")
+
+
+@search_index.command("status")
+@as_json
+@in_app
+def index_status(as_json: bool) -> None:
+    """How the index is; exit 1 if it needs a rebuild."""
+    status = index.engine().status()
+    said(asdict(status), as_json, [f"{name}: {value}" for name, value in asdict(status).items()])
+    if not status.healthy:
+        sys.exit(1)

@@ -1,0 +1,8 @@
+"""The time, in one place, so that tests can set it."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,200 @@
+"""Every setting once: name, type, default, one sentence.
+
+Values come from environment variables `FORUM_…`, then from `forum.toml` in the instance folder, then
+from here. A wrong value stops the start with one clear line.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+EXAMPLE_KEYS = frozenset({"changeme", "secret", "secret-key", "dev", "test", "example", "password", "fachkreis"})
+SHORTEST_KEY = 32
+
+
+class WrongSetting(Exception):
+    """A setting has a value that cannot work; the message is one line for the person who set it."""
+
+
+class Settings(BaseSettings):
+    """How this network runs. `forum check` prints all of it."""
+
+    model_config = SettingsConfigDict(env_prefix="FORUM_", extra="forbid", frozen=True)
+
+    instance: Path = Field(Path("instance"), description="Folder with the database, index, files and forum.toml.")
+    database_url: str = Field("", description="Database address; empty means SQLite in the instance folder.")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Signs cookies; made and kept in the instance folder when empty."
+    )
+    public_url: str = Field(
+        "", description="Address under which members reach the network; empty means this machine only."
+    )
+    trusted_proxies: int = Field(0, ge=0, le=5, description="Reverse proxies in front whose headers are believed.")
+    time_zone: str = Field("Europe/Berlin", description="Time zone in which dates are shown.")
+    web_threads: int = Field(4, ge=1, le=64, description="Pages that one web process makes side by side.")
+    session_idle_days: int = Field(7, ge=1, le=365, description="Days without a visit after which one signs in again.")
+    session_days: int = Field(30, ge=1, le=365, description="Days after which one signs in again in any case.")
+    link_days: int = Field(14, ge=1, le=90, description="Days for which a sign-in link works.")
+    undo_hours: int = Field(24, ge=0, le=720, description="Hours in which an author can take a deletion back.")
+    request_megabytes: int = Field(2, ge=1, le=1024, description="Largest form that is accepted, in megabytes.")
+    job_lease_seconds: int = Field(60, ge=1, le=3600, description="Time a worker has for a job before another may.")
+    job_attempts: int = Field(10, ge=1, le=100, description="Failures after which a job waits for a person.")
+    worker_pause_seconds: float = Field(0.5, gt=0, le=60, description="How often an idle worker looks for jobs.")
+    sqlite_cache_megabytes: int = Field(8, ge=1, le=4096, description="Page cache of each SQLite connection.")
+    log_level: Annotated[str, NoDecode] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    demo: bool = Field(False, description="Set by `forum demo` alone: one-click sign-in with invented people.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("must start with sqlite:/// or postgresql://")
+        return value.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
+            raise ValueError("must look like https://forum.example.org")
+        return value.rstrip("/")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("is no time zone; an example is Europe/Berlin") from error
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @field_validator("secret_key")
+    @classmethod
+    def _strong_key(cls, value: SecretStr) -> SecretStr:
+        key = value.get_secret_value()
+        if key and (len(key) < SHORTEST_KEY or key.lower().strip("!1234567890") in EXAMPLE_KEYS):
+            raise ValueError(
+                f"is an example or shorter than {SHORTEST_KEY} characters; leave it empty to have one made"
+            )
+        if key and len(set(key)) < 8:
+            raise ValueError("repeats a few characters; leave it empty to have one made")
+        return value
+
+    @model_validator(mode="after")
+    def _idle_within_whole(self) -> "Settings":
+        if self.session_idle_days > self.session_days:
+            raise ValueError("session_idle_days must not be longer than session_days")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then forum.toml: no .env file, no secrets folder."""
+        toml = TomlConfigSettingsSource(settings_cls, instance_folder(init_settings) / "forum.toml")
+        return init_settings, env_settings, toml
+
+    @property
+    def database(self) -> str:
+        """The address of the database, never empty."""
+        return self.database_url or f"sqlite:///{self.instance / 'forum.db'}"
+
+    @property
+    def on_sqlite(self) -> bool:
+        """Whether the database is a file of ours."""
+        return self.database.startswith("sqlite")
+
+    @property
+    def address(self) -> str:
+        """Where links in mails and on the command line point to."""
+        return self.public_url or "http://127.0.0.1:5000"
+
+    @property
+    def https(self) -> bool:
+        """Whether members come over TLS, so that cookies may insist on it."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def hosts(self) -> list[str] | None:
+        """Host names that are answered; all of them as long as no public address is set."""
+        host = urlsplit(self.public_url).hostname
+        return [host, "localhost", "127.0.0.1"] if host else None
+
+
+def instance_folder(init: PydanticBaseSettingsSource | None = None) -> Path:
+    """The folder that is named by argument or by FORUM_INSTANCE, `instance/` otherwise."""
+    given: dict[str, Any] = getattr(init, "init_kwargs", {})
+    return Path(given.get("instance") or os.environ.get("FORUM_INSTANCE") or "instance").resolve()
+
+
+def load(**given: Any) -> Settings:
+    """Read all settings; raise WrongSetting with one line that names the first wrong one."""
+    given["instance"] = Path(given["instance"]).resolve() if "instance" in given else instance_folder()
+    known = {f"FORUM_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith("FORUM_") and name not in known | {"FORUM_SEED", "FORUM_TEST_DATABASE"}:
+            raise WrongSetting(f"{name}: there is no such setting; `forum check` lists all of them")
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            said = "there is no such setting; `forum check` lists all of them"
+        raise WrongSetting(f"{name}: {said}") from error
+    except ValueError as error:  # forum.toml is no TOML
+        raise WrongSetting(f"forum.toml: {error}") from error
+
+
+def secret_key(settings: Settings) -> str:
+    """The key that signs cookies: the one that was set, or one that is made once and kept."""
+    given = settings.secret_key.get_secret_value()
+    return given or _kept_key(settings.instance / "secret_key")
+
+
+def _kept_key(file: Path) -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        _make_key(file)
+    key = file.read_text().strip()
+    if len(key) < SHORTEST_KEY:
+        raise WrongSetting(f"{file}: the key is too short; delete the file to have one made")
+    return key
+
+
+def _make_key(file: Path) -> None:
+    """Write the key aside and link it into place: of two processes that start at once, one wins whole."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    aside.touch(mode=0o600)
+    aside.write_text(secrets.token_urlsafe(48))
+    try:
+        os.link(aside, file)
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()

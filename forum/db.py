@@ -1,0 +1,142 @@
+"""The database: base of all tables, and the one place that commits.
+
+On SQLite a transaction that will write says so when it begins (`BEGIN IMMEDIATE`): with the default,
+two readers that both want to write shut each other out, and one of them fails at once.
+"""
+
+import importlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, Row, Select, TypeDecorator, event
+from sqlalchemy.orm import DeclarativeBase
+
+from forum.config import Settings
+
+# 3.7.0 to 3.51.2 can corrupt a WAL database that two processes write or checkpoint at once ("WAL-reset bug").
+SAFE_SQLITE = (3, 51, 3)
+_WRITES = "forum_writes"
+
+
+class Base(DeclarativeBase):
+    """Every table, with names for its constraints so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A moment: aware UTC in Python, also where the database knows no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC; a naive time is a bug."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError("a time without zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Give back what was stored, as aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# What a read for a page gives back: columns by name, whatever they are; and the statement for it.
+AnyRow = Row[*tuple[Any, ...]]
+AnySelect = Select[*tuple[Any, ...]]
+
+db = SQLAlchemy(model_class=Base)
+
+
+def sqlite_module() -> ModuleType:
+    """The newest SQLite there is: Python's own where it is safe, else the one that came with us."""
+    if sqlite3.sqlite_version_info >= SAFE_SQLITE:
+        return sqlite3
+    newer: ModuleType = importlib.import_module("pysqlite3")  # not needed where the system's is safe
+    return newer
+
+
+def sqlite_version() -> tuple[int, ...]:
+    """The version that is in use; `forum check` judges it."""
+    version: str = sqlite_module().sqlite_version
+    return tuple(int(part) for part in version.split("."))
+
+
+def connect(app: Flask, settings: Settings) -> None:
+    """Tie the app to its database."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(settings)
+    db.init_app(app)
+    with app.app_context():
+        if settings.on_sqlite:
+            _prepare_sqlite(db.engine, settings)
+
+
+def _engine_options(settings: Settings) -> dict[str, Any]:
+    room = {"pool_size": settings.web_threads + 2, "max_overflow": 8}
+    if settings.on_sqlite:
+        return {**room, "module": sqlite_module(), "connect_args": {"timeout": 20, "isolation_level": None}}
+    return {**room, "pool_pre_ping": True}
+
+
+def _prepare_sqlite(engine: Engine, settings: Settings) -> None:
+    """Set what each connection needs, and begin transactions ourselves instead of the driver."""
+
+    @event.listens_for(engine, "connect")
+    def pragmas(connection: Any, _record: object) -> None:
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+            f"cache_size=-{settings.sqlite_cache_megabytes * 1024}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """Do all of it or nothing. Only doors open one; this is the only commit there is."""
+    session = db.session
+    session.rollback()  # a read that came before must not become a write that fails
+    session.connection(execution_options={_WRITES: True})
+    try:
+        yield
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def writing() -> bool:
+    """Whether the present transaction is one that changes something, so that rows read in it are worth locking."""
+    return bool(db.session.connection().get_execution_options().get(_WRITES))
+
+
+def on_postgres() -> bool:
+    """Whether the database is PostgreSQL, for the few statements that differ."""
+    return db.engine.dialect.name == "postgresql"

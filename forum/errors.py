@@ -1,0 +1,111 @@
+"""What can go wrong in a way that a person should hear about, with the sentence they hear.
+
+Rules and actions raise these with a stable code; each door turns them into words once: a page,
+JSON, an answer mail, an exit code. Anything else that is raised is a bug and is reported as one.
+"""
+
+
+def N_(sentence: str) -> str:
+    """Mark a sentence for translation where it is written; it is translated where it is shown."""
+    return sentence
+
+
+class Problem(Exception):
+    """Something a person can understand and act on."""
+
+    status = 400
+
+    def __init__(self, code: str, **values: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.values = values
+
+
+class Refused(Problem):
+    """The actor may see the thing but may not do this to it."""
+
+    status = 403
+
+
+class Missing(Problem):
+    """It does not exist, or the actor may not know that it does: both answer alike."""
+
+    status = 404
+
+    def __init__(self, code: str = "missing", **values: object) -> None:
+        super().__init__(code, **values)
+
+
+class Invalid(Problem):
+    """What was sent cannot be used; `field` names the form field it belongs to."""
+
+    status = 422
+
+    def __init__(self, code: str, field: str = "", **values: object) -> None:
+        super().__init__(code, **values)
+        self.field = field
+
+
+class Conflict(Problem):
+    """Somebody else changed the thing in the meantime."""
+
+    status = 409
+
+
+SENTENCES = {
+    "missing": N_("This page does not exist, or it is not meant for you."),
+    "not_allowed": N_("You may not do this here."),
+    "suspended": N_("Your access is suspended. Please ask the administrators."),
+    "sign_in_failed": N_("Address and password do not fit together. Please try again."),
+    "too_many_guesses": N_("Too many attempts. Please wait a quarter of an hour and try again."),
+    "link_used_up": N_("This link has expired or was already used. Please ask for a new one."),
+    "password_short": N_("Please choose a password of at least %(least)s characters."),
+    "password_long": N_("This password is too long: at most %(most)s characters."),
+    "passwords_differ": N_("The two passwords differ."),
+    "password_wrong": N_("The present password is not right."),
+    "email_invalid": N_("This is not a mail address: %(value)s"),
+    "email_taken": N_("Somebody has this mail address already: %(value)s"),
+    "name_empty": N_("Please give a name."),
+    "name_invalid": N_("A name cannot contain a web address or control characters: %(value)s"),
+    "role_unknown": N_("This role does not exist: %(value)s"),
+    "language_unknown": N_("This language does not exist: %(value)s"),
+    "member_unknown": N_("There is no member with this address: %(value)s"),
+    "organisation_unknown": N_("There is no organisation of this name: %(value)s"),
+    "last_administrator": N_("The last administrator has to stay one."),
+    "area_unknown": N_("There is no such area: %(value)s"),
+    "slug_invalid": N_("A short name has small letters, digits and hyphens only: %(value)s"),
+    "slug_taken": N_("There is an area of this short name already: %(value)s"),
+    "title_empty": N_("Please give a title, best as a question."),
+    "title_long": N_("The title is too long: at most %(most)s characters."),
+    "body_empty": N_("Please write something first."),
+    "body_long": N_("The text is too long: at most %(most)s characters. It was kept below."),
+    "kind_unknown": N_("Please choose what kind of thread this is."),
+    "kind_not_here": N_("Threads of this kind cannot be started here."),
+    "thread_locked": N_("This thread is locked; no more replies can be written."),
+    "area_announcements_only": N_("In this area the facilitators start the threads."),
+    "post_deleted": N_("This post was deleted."),
+    "undo_too_late": N_("It is too late to take this back. Please ask a facilitator."),
+    "edited_meanwhile": N_("This post was changed in the meantime. Both texts are below."),
+    "reason_empty": N_("Please give a reason."),
+    "reason_long": N_("The reason is too long: at most %(most)s characters."),
+    "for_empty": N_("Please say what the answer is recommended for."),
+    "for_long": N_("Please say it shorter: at most %(most)s characters."),
+    "own_post": N_("You cannot mark your own post."),
+    "not_the_asker": N_("Only the person who asked can say what helped."),
+    "not_an_answer": N_("Only answers can be marked."),
+    "already_recommended": N_("You have already recommended this answer."),
+    "not_recommended": N_("This answer is not recommended."),
+    "expired": N_("This page was open for a long time. Your text was kept; please send it again."),
+    "too_large": N_("What you sent is too large."),
+    "broken_text": N_("Some characters could not be read. Please check your text."),
+    "method": N_("This address cannot be used this way."),
+    "already_set_up": N_("There is a network here already."),
+    "not_set_up": N_("There is no network here yet. Please run: forum init"),
+    "file_missing": N_("There is no such file: %(value)s"),
+}
+
+
+def require(allowed: bool, code: str = "not_allowed") -> None:
+    """Refuse with `code` unless the rule holds."""
+    if not allowed:
+        raise Refused(code)

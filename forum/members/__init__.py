@@ -1,0 +1,1 @@
+"""Who takes part: the network, its organisations, its members, and how they sign in."""

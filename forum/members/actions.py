@@ -1,0 +1,229 @@
+"""What is done with members. Pages, commands and imports all come through here."""
+
+import re
+import unicodedata
+from datetime import datetime, timedelta
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import delete, select, update
+
+from forum import clock, i18n, outbox
+from forum.db import db
+from forum.errors import Invalid, Refused, require
+from forum.members import passwords, queries
+from forum.members.models import ROLES, Guess, Member, Network, Organisation, SignIn, SignInLink, Viewer
+from forum.members.rules import can_administer, can_sign_in
+from forum.text import slug, tidy
+from forum.tokens import fingerprint, new_key
+
+_SEEN_EVERY = timedelta(minutes=10)
+# A name that a mail program would turn into a link is a way to send people elsewhere in our name.
+_LINK_IN_NAME = re.compile(r"://|www\.|@|\.(?:com|de|net|org|info|eu)\b", re.IGNORECASE)
+LONGEST_NAME = 120
+
+outbox.nobody_hears(
+    "network.created",
+    "member.added",
+    "member.role_changed",
+    "member.suspended",
+    "member.reinstated",
+    "member.signed_in",
+)
+
+
+def create_network(name: str, language: str) -> Network:
+    """Make the one row of this installation."""
+    if queries.network() is not None:
+        raise Refused("already_set_up")
+    network = Network(id=1, name=_name(name), language=_language(language) or "de", created_at=clock.now())
+    db.session.add(network)
+    db.session.flush()
+    outbox.record("network.created", network.id, None)
+    return network
+
+
+def add_organisation(name: str, city: str = "", domains: list[str] | None = None, uid: str = "") -> Organisation:
+    """Add a member company."""
+    organisation = Organisation(
+        uid=uid or new_key()[:16], name=_name(name), city=tidy(city).strip(), domains=domains or []
+    )
+    db.session.add(organisation)
+    db.session.flush()
+    return organisation
+
+
+def add_member(
+    name: str,
+    email: str | None,
+    role: str = "member",
+    organisation: Organisation | None = None,
+    password: str | None = None,
+    uid: str = "",
+    joined_at: datetime | None = None,
+) -> Member:
+    """Add a person; without mail address it is the author of imported posts and has no access."""
+    if role not in ROLES:
+        raise Invalid("role_unknown", "role", value=role)
+    name, now = _name(name), clock.now()
+    member = Member(
+        uid=uid or new_key()[:16],
+        name=name,
+        handle=_free_handle(name),
+        email=_free_email(email),
+        organisation_id=organisation.id if organisation else None,
+        role=role,
+        state="active" if email else "imported",
+        password=passwords.hashed(password) if password else None,
+        joined_at=joined_at or now,
+        caught_up_at=joined_at or now,
+    )
+    db.session.add(member)
+    db.session.flush()
+    outbox.record("member.added", member.id, None)
+    return member
+
+
+def change_role(actor: Viewer | None, member: Member, role: str) -> None:
+    """Make somebody member, facilitator or administrator; without actor it is the operator's command."""
+    require(actor is None or can_administer(actor))
+    if role not in ROLES:
+        raise Invalid("role_unknown", "role", value=role)
+    if member.role == "administrator" and role != "administrator":
+        _keep_an_administrator()
+    member.role = role
+    outbox.record("member.role_changed", member.id, actor.id if actor else None)
+
+
+def suspend(actor: Viewer | None, member: Member) -> None:
+    """Shut somebody out for now, on every device at once."""
+    require(actor is None or can_administer(actor))
+    if member.role == "administrator" and member.state == "active":
+        _keep_an_administrator()
+    member.state = "suspended"
+    db.session.execute(delete(SignIn).where(SignIn.member_id == member.id))
+    outbox.record("member.suspended", member.id, actor.id if actor else None)
+
+
+def reinstate(actor: Viewer | None, member: Member) -> None:
+    """Let a suspended member in again."""
+    require(actor is None or can_administer(actor))
+    member.state = "active" if member.email else "imported"
+    outbox.record("member.reinstated", member.id, actor.id if actor else None)
+
+
+def sign_in_link(member: Member, days: int) -> str:
+    """Make a link's key that lets the member in once; earlier ones stop working."""
+    require(can_sign_in(member), "suspended")
+    now = clock.now()
+    db.session.execute(
+        update(SignInLink).where(SignInLink.member_id == member.id, SignInLink.used_at.is_(None)).values(used_at=now)
+    )
+    key = new_key()
+    db.session.add(SignInLink(key=fingerprint(key), member_id=member.id, expires_at=now + timedelta(days=days)))
+    return key
+
+
+def use_link(key: str, password: str, repeated: str) -> Member:
+    """Set the password of the member whose link this is, and use the link up."""
+    link = queries.open_link(key)
+    if link is None:
+        raise Invalid("link_used_up")
+    if password != repeated:
+        raise Invalid("passwords_differ", "repeated")
+    member = db.session.get_one(Member, link.member_id)
+    require(can_sign_in(member), "suspended")
+    member.password = passwords.hashed(password)
+    link.used_at = clock.now()
+    db.session.execute(delete(SignIn).where(SignIn.member_id == member.id))
+    return member
+
+
+def sign_in(member: Member, device: str) -> str:
+    """Remember a device of the member; return the key that its cookie holds."""
+    require(can_sign_in(member), "suspended")
+    key, now = new_key(), clock.now()
+    entry = SignIn(key=fingerprint(key), member_id=member.id, device=tidy(device)[:200], created_at=now, seen_at=now)
+    db.session.add(entry)
+    db.session.flush()
+    outbox.record("member.signed_in", member.id, member.id)
+    return key
+
+
+def note_guess(email: str, origin: str) -> None:
+    """Remember a failed attempt, and forget those of yesterday."""
+    now = clock.now()
+    db.session.execute(delete(Guess).where(Guess.at < now - timedelta(days=1)))
+    db.session.add(Guess(email=email[:254], origin=origin, at=now))
+
+
+def is_news(seen_at: datetime) -> bool:
+    """Whether a visit is worth writing down: every ten minutes is enough to know who is idle."""
+    return clock.now() - seen_at >= _SEEN_EVERY
+
+
+def note_visit(sign_in_id: int) -> None:
+    """Keep a device from counting as idle."""
+    db.session.execute(update(SignIn).where(SignIn.id == sign_in_id).values(seen_at=clock.now()))
+
+
+def sign_out(actor: Viewer, sign_in_id: int) -> None:
+    """End one of the actor's own devices; the key in its cookie opens nothing any more."""
+    db.session.execute(delete(SignIn).where(SignIn.id == sign_in_id, SignIn.member_id == actor.id))
+
+
+def choose_language(actor: Viewer, language: str) -> None:
+    """Speak this language with the actor from now on; empty means the network's."""
+    member = db.session.get_one(Member, actor.id)
+    member.language = _language(language)
+
+
+def change_password(actor: Viewer, present: str, new: str, repeated: str) -> None:
+    """Set a new password; every other device is signed out."""
+    member = db.session.get_one(Member, actor.id)
+    if member.password and not passwords.matches(member.password, present):
+        raise Invalid("password_wrong", "present")
+    if new != repeated:
+        raise Invalid("passwords_differ", "repeated")
+    member.password = passwords.hashed(new)
+    db.session.execute(delete(SignIn).where(SignIn.member_id == actor.id, SignIn.id != actor.sign_in_id))
+
+
+def _keep_an_administrator() -> None:
+    require(queries.administrators() > 1, "last_administrator")
+
+
+def _language(code: str) -> str | None:
+    if code and code not in i18n.languages():
+        raise Invalid("language_unknown", "language", value=code)
+    return code or None
+
+
+def _name(name: str) -> str:
+    name = " ".join(tidy(name).split())
+    if not name:
+        raise Invalid("name_empty", "name")
+    hidden = any(unicodedata.category(character) in ("Cc", "Cf") for character in name)
+    if hidden or len(name) > LONGEST_NAME or _LINK_IN_NAME.search(name):
+        raise Invalid("name_invalid", "name", value=name[:LONGEST_NAME])
+    return name
+
+
+def _free_email(email: str | None) -> str | None:
+    if not email:
+        return None
+    try:
+        address = validate_email(email.strip(), check_deliverability=False, test_environment=True).normalized.lower()
+    except EmailNotValidError as error:
+        raise Invalid("email_invalid", "email", value=email[:254]) from error
+    if db.session.scalar(select(Member.id).where(Member.email == address)):
+        raise Invalid("email_taken", "email", value=address)
+    return address
+
+
+def _free_handle(name: str) -> str:
+    """`frieda-moor`, or `frieda-moor-2` for the second of that name."""
+    wanted = slug(name) or "person"
+    taken = queries.taken_handles(wanted)
+    if wanted not in taken:
+        return wanted
+    return next(f"{wanted}-{n}" for n in range(2, len(taken) + 3) if f"{wanted}-{n}" not in taken)

@@ -1,0 +1,137 @@
+"""Tables of the network, its organisations and members, and facts about one of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from forum.db import Base, UTCDateTime
+
+Role = Literal["member", "facilitator", "administrator"]
+ROLES: tuple[Role, ...] = get_args(Role)
+# An imported person wrote posts elsewhere and has no access here; a closed account is work of a later day.
+State = Literal["active", "suspended", "imported"]
+
+
+class Network(Base):
+    """This installation; there is one row."""
+
+    __tablename__ = "network"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    language: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class Organisation(Base):
+    """A member company."""
+
+    __tablename__ = "organisation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    city: Mapped[str]
+    domains: Mapped[list[str]] = mapped_column(JSON)
+
+
+class Member(Base):
+    """A person: `uid` names it in exchanged files, `handle` in mentions."""
+
+    __tablename__ = "member"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    handle: Mapped[str] = mapped_column(unique=True)
+    email: Mapped[str | None] = mapped_column(unique=True)
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"), index=True)
+    role: Mapped[str]
+    state: Mapped[str]
+    password: Mapped[str | None]
+    language: Mapped[str | None]
+    joined_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    # What was written before this moment counts as read, so that a newcomer does not start with a debt.
+    caught_up_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    organisation: Mapped[Organisation | None] = relationship()
+
+    __table_args__ = (
+        CheckConstraint("role IN ('member', 'facilitator', 'administrator')", name="role"),
+        CheckConstraint("state IN ('active', 'suspended', 'imported')", name="state"),
+    )
+
+
+class SignIn(Base):
+    """One device that is signed in. The cookie holds the key, this row its fingerprint."""
+
+    __tablename__ = "sign_in"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), index=True)
+    device: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class Guess(Base):
+    """One failed attempt to sign in; kept in a table so that a restart forgives nobody."""
+
+    __tablename__ = "guess"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str]
+    origin: Mapped[str]
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (Index(None, "email", "at"), Index(None, "origin", "at"))
+
+
+class SignInLink(Base):
+    """A link that lets a member in once to set a password; the row holds its fingerprint."""
+
+    __tablename__ = "sign_in_link"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who reads or acts: the few facts that each page needs, read in one statement."""
+
+    id: int
+    name: str
+    role: str
+    language: str
+    organisation_id: int | None = None
+    caught_up_at: datetime | None = None
+    sign_in_id: int | None = None
+
+    @property
+    def is_facilitator(self) -> bool:
+        """Whether the person facilitates the whole network; each role includes the one before it."""
+        return self.role in ("facilitator", "administrator")
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether the person runs the network."""
+        return self.role == "administrator"
+
+    @property
+    def initials(self) -> str:
+        """Two letters in place of a face."""
+        return initials(self.name)
+
+
+def initials(name: str) -> str:
+    """First letters of the first and the last part of a name."""
+    parts = name.split()
+    return (parts[0][:1] + parts[-1][:1] if len(parts) > 1 else name[:2]).upper()

@@ -1,0 +1,159 @@
+"""Reads of members. Names, organisations and cities are known to every member."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import joinedload
+
+from forum import clock
+from forum.db import AnyRow, db
+from forum.members.models import Guess, Member, Network, Organisation, SignIn, SignInLink, Viewer
+from forum.tokens import fingerprint
+
+GUESSES_PER_ADDRESS, ADDRESS_WINDOW = 10, timedelta(minutes=15)
+GUESSES_PER_ORIGIN, ORIGIN_WINDOW = 50, timedelta(hours=1)
+
+_SIGNED_IN = (
+    select(
+        Member.id,
+        Member.name,
+        Member.role,
+        Member.language,
+        Member.organisation_id,
+        Member.caught_up_at,
+        SignIn.id.label("sign_in_id"),
+        SignIn.seen_at,
+        Network.name.label("network_name"),
+        Network.language.label("network_language"),
+    )
+    .select_from(SignIn)
+    .join(Member, Member.id == SignIn.member_id)
+    .join(Network, Network.id == 1)
+    .where(
+        SignIn.key == bindparam("key"),
+        SignIn.seen_at > bindparam("idle_since"),
+        SignIn.created_at > bindparam("signed_in_since"),
+        Member.state == "active",
+    )
+)
+
+
+def signed_in(key: str, idle_days: int, days: int) -> AnyRow | None:
+    """The member whose device holds this key, with the network's name, in one statement."""
+    now = clock.now()
+    since = {"idle_since": now - timedelta(days=idle_days), "signed_in_since": now - timedelta(days=days)}
+    return db.session.execute(_SIGNED_IN, {"key": fingerprint(key), **since}).first()
+
+
+def network() -> Network | None:
+    """The network, or None before `forum init`."""
+    return db.session.get(Network, 1)
+
+
+def member_by_email(email: str) -> Member | None:
+    """The member with this mail address, spelt in any case."""
+    return db.session.scalar(select(Member).where(Member.email == email.strip().lower()))
+
+
+def member(member_id: int) -> Member:
+    """The member of this number, who exists."""
+    return db.session.get_one(Member, member_id)
+
+
+def members_by_uid(uids: Sequence[str]) -> list[Member]:
+    """The members whom exchanged files call so, in this order."""
+    rows = db.session.scalars(select(Member).where(Member.uid.in_(uids)).options(joinedload(Member.organisation)))
+    return sorted(rows, key=lambda row: uids.index(row.uid))
+
+
+def viewer_by_email(email: str) -> Viewer | None:
+    """Who acts on the command line in the name of this address."""
+    member = member_by_email(email)
+    return viewer_of(member) if member and member.state == "active" else None
+
+
+def first_administrator() -> Viewer | None:
+    """With whose eyes the operator looks, unless told otherwise."""
+    active = (Member.role == "administrator") & (Member.state == "active")
+    found = db.session.scalar(select(Member).where(active).order_by(Member.id).limit(1))
+    return viewer_of(found) if found else None
+
+
+def viewer_of(member: Member) -> Viewer:
+    """The member as somebody who reads or acts."""
+    return Viewer(
+        member.id,
+        member.name,
+        member.role,
+        member.language or "de",
+        member.organisation_id,
+        member.caught_up_at,
+    )
+
+
+def member_page(viewer: Viewer, member_id: int) -> Member | None:  # noqa: ARG001 - every member may know every other
+    """A member with the organisation."""
+    return db.session.scalar(select(Member).where(Member.id == member_id).options(joinedload(Member.organisation)))
+
+
+def people_by_handle(handles: Iterable[str]) -> Mapping[str, tuple[int, str]]:
+    """Whom these handles mean: handle → (id, name)."""
+    wanted = sorted(set(handles))
+    if not wanted:
+        return {}
+    rows = db.session.execute(select(Member.handle, Member.id, Member.name).where(Member.handle.in_(wanted)))
+    return {handle: (member_id, name) for handle, member_id, name in rows}
+
+
+def taken_handles(like: str) -> set[str]:
+    """Handles that begin like this."""
+    return set(db.session.scalars(select(Member.handle).where(Member.handle.startswith(like, autoescape=True))))
+
+
+def organisation_by_name(name: str) -> Organisation | None:
+    """The organisation that is called so."""
+    return db.session.scalar(select(Organisation).where(Organisation.name == name))
+
+
+def organisations() -> Sequence[AnyRow]:
+    """All organisations by name, for choosing one."""
+    return db.session.execute(select(Organisation.id, Organisation.name).order_by(Organisation.name)).all()
+
+
+def devices(viewer: Viewer) -> Sequence[SignIn]:
+    """The viewer's own devices that are signed in, last used first."""
+    return db.session.scalars(
+        select(SignIn).where(SignIn.member_id == viewer.id).order_by(SignIn.seen_at.desc(), SignIn.id)
+    ).all()
+
+
+def open_link(key: str) -> SignInLink | None:
+    """The sign-in link with this key, if it can still be used."""
+    return db.session.scalar(
+        select(SignInLink).where(
+            SignInLink.key == fingerprint(key),
+            SignInLink.used_at.is_(None),
+            SignInLink.expires_at > clock.now(),
+        )
+    )
+
+
+def too_many_guesses(email: str, origin: str) -> bool:
+    """Whether this address or this origin has guessed wrong too often of late."""
+    now = clock.now()
+    return (
+        _guesses(Guess.email == email, now - ADDRESS_WINDOW) >= GUESSES_PER_ADDRESS
+        or _guesses(Guess.origin == origin, now - ORIGIN_WINDOW) >= GUESSES_PER_ORIGIN
+    )
+
+
+def _guesses(of: Any, since: datetime) -> int:
+    return db.session.scalar(select(func.count()).select_from(Guess).where(of, Guess.at > since)) or 0
+
+
+def administrators() -> int:
+    """How many active administrators there are."""
+    active = select(func.count()).select_from(Member).where(Member.role == "administrator", Member.state == "active")
+    return db.session.scalar(active) or 0

@@ -1,0 +1,1 @@
+"""What proved itself: marks on posts now; the library of practices grows from here."""

@@ -1,0 +1,160 @@
+"""Reads of marks, viewer first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import and_, bindparam, case, or_, select, tuple_
+from sqlalchemy.orm import aliased
+
+from forum.areas.models import Area
+from forum.areas.rules import may_read
+from forum.db import AnyRow, db
+from forum.members.models import Member, Organisation, Viewer
+from forum.practices.models import Mark
+from forum.threads.models import Post, Thread
+
+RECOMMENDATIONS_A_PAGE = 20
+# So many marks are shown on top of a thread and beside its posts; a thread with more is a library.
+MOST_SHOWN = 60
+
+_marker = aliased(Member, name="marker")
+_author = aliased(Member, name="author")
+_STANDING = Mark.withdrawn_at.is_(None)
+
+_OF_THREAD = (
+    select(
+        Mark.post_id,
+        Mark.kind,
+        Mark.for_what,
+        Mark.reason,
+        Mark.member_id,
+        Mark.created_at.label("at"),
+        Post.number,
+        Post.recommended,
+        _marker.name.label("by_name"),
+        _author.name.label("author_name"),
+        Organisation.name.label("organisation_name"),
+        Organisation.city,
+        case((Mark.kind == "recommended", Post.html)).label("html"),
+    )
+    .select_from(Mark)
+    .join(Post, Post.id == Mark.post_id)
+    .join(_marker, _marker.id == Mark.member_id)
+    .join(_author, _author.id == Post.author_id)
+    .outerjoin(Organisation, Organisation.id == _author.organisation_id)
+    .where(
+        Mark.thread_id == bindparam("thread_id"),
+        _STANDING,
+        Post.deleted_at.is_(None),
+        or_(
+            Mark.kind == "recommended",
+            and_(
+                Mark.kind == "thanks",
+                Mark.member_id == bindparam("viewer_id"),
+                Post.number.between(bindparam("first"), bindparam("last")),
+            ),
+        ),
+    )
+    .order_by(Post.recommended.desc(), Post.number, Mark.id)
+    .limit(MOST_SHOWN)
+)
+
+
+@dataclass
+class MarksOfThread:
+    """The recommendations of a thread, those that wait for a second house, and the viewer's own thanks."""
+
+    recommended: list[AnyRow]
+    pending: list[AnyRow]
+    thanked: set[int]
+
+
+def marks_of_thread(viewer: Viewer, thread_id: int, first: int, last: int) -> MarksOfThread:
+    """The marks that stand in a thread that was found readable; thanks for posts `first` to `last` only."""
+    bound = {"thread_id": thread_id, "viewer_id": viewer.id, "first": first, "last": last}
+    rows = db.session.execute(_OF_THREAD, bound).all()
+    given = [row for row in rows if row.kind == "recommended"]
+    return MarksOfThread(
+        [row for row in given if row.recommended],
+        [row for row in given if not row.recommended],
+        {row.post_id for row in rows if row.kind == "thanks"},
+    )
+
+
+_RECOMMENDATIONS = (
+    select(
+        Mark.id,
+        Mark.post_id,
+        Mark.for_what,
+        Mark.reason,
+        Mark.created_at.label("at"),
+        _marker.name.label("by_name"),
+        _author.name.label("author_name"),
+        Organisation.name.label("organisation_name"),
+        Organisation.city,
+        Post.html,
+        Thread.id.label("thread_id"),
+        Thread.slug.label("thread_slug"),
+        Thread.title.label("thread_title"),
+        Area.slug.label("area_slug"),
+        Area.title.label("area_title"),
+    )
+    .select_from(Mark)
+    .join(Post, Post.id == Mark.post_id)
+    .join(Thread, Thread.id == Mark.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .join(_marker, _marker.id == Mark.member_id)
+    .join(_author, _author.id == Post.author_id)
+    .outerjoin(Organisation, Organisation.id == _author.organisation_id)
+    .where(Mark.kind == "recommended", _STANDING, Post.recommended, Post.deleted_at.is_(None), may_read())
+    .order_by(Mark.created_at.desc(), Mark.id.desc())
+    .limit(bindparam("most"))
+)
+_OLDER = _RECOMMENDATIONS.where(
+    tuple_(Mark.created_at, Mark.id) < tuple_(bindparam("at", type_=Mark.created_at.type), bindparam("mark_id"))
+)
+
+
+@dataclass(frozen=True)
+class Recommendations:
+    """One page of recommended posts and the key of the next."""
+
+    rows: Sequence[AnyRow]
+    further: str | None
+
+
+def recommendations(
+    viewer: Viewer, area_slug: str = "", before: str = "", most: int = RECOMMENDATIONS_A_PAGE
+) -> Recommendations:
+    """What is recommended in all the viewer sees, the newest first; one row for each thing it is recommended for."""
+    key = _read_key(before)
+    statement = _OLDER if key else _RECOMMENDATIONS
+    if area_slug:
+        statement = statement.where(Area.slug == area_slug)
+    rows = db.session.execute(statement, {"viewer_id": viewer.id, "most": most + 1, **key}).all()
+    shown = rows[:most]
+    further = f"{int(shown[-1].at.timestamp() * 1_000_000)}-{shown[-1].id}" if len(rows) > most else None
+    return Recommendations(shown, further)
+
+
+def _read_key(text: str) -> dict[str, object]:
+    try:
+        micros, mark_id = (int(part) for part in text.split("-"))
+        at = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+    except (ValueError, OverflowError, OSError):
+        return {}
+    return {"at": at, "mark_id": mark_id} if mark_id < 2**63 else {}
+
+
+def standing_marks(post_id: int, kind: str) -> Sequence[Mark]:
+    """The marks of this kind that a post carries."""
+    return db.session.scalars(
+        select(Mark).where(Mark.post_id == post_id, Mark.kind == kind, _STANDING).order_by(Mark.id)
+    ).all()
+
+
+def mark_by(member_id: int, post_id: int, kind: str) -> Mark | None:
+    """The member's own mark of this kind on the post."""
+    mine = (Mark.post_id == post_id) & (Mark.member_id == member_id) & (Mark.kind == kind)
+    return db.session.scalar(select(Mark).where(mine, _STANDING))

@@ -1,0 +1,1 @@
+"""Finding what was written: a small engine contract, German analysis, and engines that keep the contract."""

@@ -1,0 +1,100 @@
+"""How the index hears of changes: it puts what stands and removes what does not, as it is *now*."""
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from flask import current_app
+
+from forum.outbox import Event, on, still_working
+from forum.search.documents import (
+    all_documents,
+    documents_of,
+    posts_between,
+    posts_of_threads,
+    standing_by_area,
+)
+from forum.search.engine import Document, Engine, IndexBusy, IndexDamaged
+
+log = logging.getLogger(__name__)
+
+# A lease is lengthened after so many documents of a rebuild, which is a few seconds' work.
+_BREATH = 2000
+
+
+def engine() -> Engine:
+    """The search engine of this network."""
+    found: Engine = current_app.extensions["forum.search"]
+    return found
+
+
+@on("thread.started", "thread.retitled", "thread.moved", "post.created", "post.edited", "post.deleted",
+    "post.restored", "post.recommended", "recommendation.withdrawn", "post.helped", "posts.imported",
+    batch=200, alone=True)  # fmt: skip
+def index_posts(events: Sequence[Event]) -> None:
+    """Bring the index up to what the database says of the posts that changed."""
+    ids = _concerned(events)
+    documents = documents_of(ids)
+    try:
+        engine().put(documents)
+        if gone := ids - {document.key for document in documents}:
+            engine().remove(gone)
+    except IndexDamaged as damage:
+        log.warning("search index is %s: building it anew", damage.problem)
+        rebuild()
+
+
+def _concerned(events: Sequence[Event]) -> set[int]:
+    ids, whole, openings = set(), set(), set()
+    for event in events:
+        if event.name == "posts.imported":
+            ids |= posts_between(event.subject_id, event.ids["last_id"])
+        elif event.name.startswith("thread."):
+            whole.add(event.subject_id)
+        else:
+            ids.add(event.subject_id)
+            # Whether a question is answered is told with its opening post.
+            openings.add(event.ids["thread_id"])
+    return ids | posts_of_threads(whole, openings)
+
+
+def rebuild() -> int:
+    """Build the index anew beside the old one and swap; return how many posts it holds."""
+    engine().rebuild(_breathing(all_documents()))
+    return engine().status().documents
+
+
+def _breathing(documents: Iterator[Document]) -> Iterator[Document]:
+    for number, document in enumerate(documents, 1):
+        if number % _BREATH == 0:
+            still_working()
+        yield document
+
+
+def heal() -> bool:
+    """Rebuild an index that is damaged or missing; whether that was needed."""
+    if engine().status().healthy:
+        return False
+    log.warning("search index is %s: building it anew", engine().status().problem)
+    return _rebuild_unless_busy()
+
+
+def mend_drift() -> bool:
+    """Rebuild an index that holds other posts than the database; whether that was needed.
+
+    Only the counts of each area are compared, and only while no change is waiting.
+    """
+    try:
+        if engine().count_by_area() == standing_by_area():
+            return False
+    except IndexDamaged:
+        return heal()
+    log.warning("search index and database differ: building the index anew")
+    return _rebuild_unless_busy()
+
+
+def _rebuild_unless_busy() -> bool:
+    try:
+        rebuild()
+    except IndexBusy:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Threads and their posts: asking, answering, editing, taking back, reading on."""

@@ -1,0 +1,280 @@
+"""What is done with threads and posts. Pages, commands and later mail and API all come through here."""
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import delete, func, insert, select, update
+
+from forum import clock, outbox
+from forum.areas.models import Area
+from forum.db import db
+from forum.errors import Conflict, Invalid, require
+from forum.members.models import Member, Viewer
+from forum.members.queries import people_by_handle
+from forum.text import MAX_SOURCE, mentioned, render, slug, tidy
+from forum.threads.models import (
+    KINDS,
+    LONGEST_TITLE,
+    Attachment,
+    Mention,
+    Post,
+    PostVersion,
+    ReadMarker,
+    Thread,
+)
+from forum.threads.queries import Opened, post_sent
+from forum.threads.rules import InArea, can_delete, can_edit, can_reply, can_restore, kinds_to_start
+from forum.tokens import new_key
+
+MOST_TAGS, LONGEST_TAG = 10, 40
+
+
+class StartableArea(InArea, Protocol):
+    """An area that was found readable, with its number."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+
+def start_thread(
+    actor: Viewer,
+    area: StartableArea,
+    kind: str,
+    title: str,
+    body: str,
+    send_key: str = "",
+    tags: list[str] | None = None,
+) -> Thread:
+    """Open a thread with its first post; sent twice with one key it is one thread."""
+    if sent := post_sent(actor, send_key):
+        return sent.thread
+    if kind not in KINDS:
+        raise Invalid("kind_unknown", "kind")
+    require(
+        kind in kinds_to_start(actor, area),
+        "area_announcements_only" if area.access == "announcement" else "kind_not_here",
+    )
+    title, body, now = checked_title(title), checked_body(body), clock.now()
+    thread = new_thread(area.id, kind, title, actor.id, now, tags or [])
+    _add_post(thread, actor, body, now, send_key)
+    count_threads(area.id)
+    outbox.record("thread.started", thread.id, actor.id)
+    return thread
+
+
+def reply(actor: Viewer, opened: Opened, body: str, reply_to_id: int | None = None, send_key: str = "") -> Post:
+    """Add a post to a thread; sent twice with one key it is one post. Page, API and mail all come through here."""
+    if sent := post_sent(actor, send_key):
+        return sent
+    require(can_reply(actor, opened), "thread_locked")
+    post = _add_post(opened.thread, actor, checked_body(body), clock.now(), send_key, reply_to_id)
+    outbox.record("post.created", post.id, actor.id, thread_id=opened.thread.id)
+    return post
+
+
+def edit(actor: Viewer, opened: Opened, post: Post, body: str, version: int, title: str | None = None) -> Post:
+    """Change a post, keeping what it said; `version` is the one the editor saw, so that nobody's edit is lost."""
+    require(can_edit(actor, opened, post.author_id))
+    require(post.deleted_at is None, "post_deleted")
+    if version != post.version:
+        raise Conflict("edited_meanwhile")
+    body = checked_body(body)
+    if title is not None and post.number == 1:
+        retitle(actor, opened, title)
+    if body == post.body:
+        return post
+    db.session.add(
+        PostVersion(post_id=post.id, version=post.version, body=post.body, editor_id=actor.id, replaced_at=clock.now())
+    )
+    post.body, post.edited_at, post.version = body, clock.now(), post.version + 1
+    write_html(post)
+    outbox.record("post.edited", post.id, actor.id, thread_id=post.thread_id)
+    return post
+
+
+def retitle(actor: Viewer, opened: Opened, title: str) -> None:
+    """Give the thread another title; its old address leads to the new one."""
+    require(can_edit(actor, opened, opened.author_id))
+    title = checked_title(title)
+    if title != opened.thread.title:
+        opened.thread.title, opened.thread.slug = title, slug(title)
+        outbox.record("thread.retitled", opened.thread.id, actor.id)
+
+
+def delete_post(actor: Viewer, opened: Opened, post: Post) -> None:
+    """Take a post out of sight; a gap remains, and it can be restored. Twice is once."""
+    require(can_delete(actor, opened, post.author_id))
+    if post.deleted_at is not None:
+        return
+    post.deleted_at, post.deleted_by_id = clock.now(), actor.id
+    refresh_facts(post.thread_id)
+    count_threads(opened.thread.area_id)
+    outbox.record("post.deleted", post.id, actor.id, thread_id=post.thread_id)
+
+
+def restore_post(actor: Viewer, opened: Opened, post: Post, undo_hours: int) -> None:
+    """Bring a deleted post back."""
+    if post.deleted_at is None:
+        return
+    allowed = can_restore(actor, opened, post.deleted_by_id, post.deleted_at, undo_hours)
+    require(allowed, "undo_too_late" if actor.id == post.deleted_by_id else "not_allowed")
+    post.deleted_at = post.deleted_by_id = None
+    refresh_facts(post.thread_id)
+    count_threads(opened.thread.area_id)
+    outbox.record("post.restored", post.id, actor.id, thread_id=post.thread_id)
+
+
+def mark_read(viewer_id: int, thread_id: int, number: int) -> None:
+    """Remember how far the viewer has read; never backwards."""
+    now = clock.now()
+    mine = (ReadMarker.member_id == viewer_id) & (ReadMarker.thread_id == thread_id)
+    moved = update(ReadMarker).where(mine, ReadMarker.number < number).values(number=number, read_at=now)
+    if getattr(db.session.execute(moved), "rowcount", 0) == 0 and not db.session.get(
+        ReadMarker, (viewer_id, thread_id)
+    ):
+        db.session.execute(
+            insert(ReadMarker).values(member_id=viewer_id, thread_id=thread_id, number=number, read_at=now)
+        )
+
+
+def checked_title(title: str) -> str:
+    """The title as it is kept; raises Invalid when it is empty or too long."""
+    title = " ".join(tidy(title).split())
+    if not title:
+        raise Invalid("title_empty", "title")
+    if len(title) > LONGEST_TITLE:
+        raise Invalid("title_long", "title", most=LONGEST_TITLE)
+    return title
+
+
+def checked_body(body: str) -> str:
+    """The text as it is kept; raises Invalid when it is empty, too long or could not be read."""
+    if "\ufffd" in body:
+        raise Invalid("broken_text", "body")
+    body = tidy(body)
+    if not body.strip():
+        raise Invalid("body_empty", "body")
+    if len(body) > MAX_SOURCE:
+        raise Invalid("body_long", "body", most=MAX_SOURCE)
+    return body
+
+
+def new_thread(
+    area_id: int,
+    kind: str,
+    title: str,
+    author_id: int,
+    at: datetime,
+    tags: list[str],
+    uid: str = "",
+    **facts: bool,
+) -> Thread:
+    """A thread without posts yet, in the present transaction."""
+    thread = Thread(
+        uid=uid or new_key()[:16],
+        area_id=area_id,
+        kind=kind,
+        title=title,
+        slug=slug(title),
+        tags=[tidy(tag).strip()[:LONGEST_TAG] for tag in tags[:MOST_TAGS]],
+        author_id=author_id,
+        created_at=at,
+        last_post_at=at,
+        last_author_id=author_id,
+        last_number=0,
+        reply_count=0,
+        organisation_count=0,
+        recommended_count=0,
+        helpful_count=0,
+        visible=True,
+        pinned=facts.get("pinned", False),
+        locked=facts.get("locked", False),
+    )
+    db.session.add(thread)
+    db.session.flush()
+    return thread
+
+
+def attach(post_id: int, name: str, media_type: str, size: int, digest: str) -> Attachment:
+    """Hang a stored file on a post."""
+    attachment = Attachment(post_id=post_id, name=name, media_type=media_type, size=size, digest=digest)
+    db.session.add(attachment)
+    return attachment
+
+
+def _add_post(
+    thread: Thread, actor: Viewer, body: str, at: datetime, send_key: str = "", reply_to_id: int | None = None
+) -> Post:
+    thread.last_number += 1
+    post = Post(
+        uid=new_key()[:16],
+        thread_id=thread.id,
+        number=thread.last_number,
+        author_id=actor.id,
+        body=body,
+        html="",
+        created_at=at,
+        send_key=send_key or None,
+        reply_to_id=_post_of(thread, reply_to_id),
+    )
+    db.session.add(post)
+    write_html(post)
+    refresh_facts(thread.id)
+    mark_read(actor.id, thread.id, post.number)
+    return post
+
+
+def _post_of(thread: Thread, post_id: int | None) -> int | None:
+    """The post that is answered, if it stands in this thread; a foreign number is no answer."""
+    if post_id is None:
+        return None
+    return db.session.scalar(select(Post.id).where(Post.id == post_id, Post.thread_id == thread.id))
+
+
+def write_html(post: Post) -> None:
+    """Make the post's HTML and note whom it mentions."""
+    people = people_by_handle(mentioned(post.body))
+    post.html = render(post.body, people)
+    db.session.flush()
+    db.session.execute(delete(Mention).where(Mention.post_id == post.id))
+    if people:
+        ids = {member_id for member_id, _name in people.values()}
+        db.session.execute(insert(Mention), [{"post_id": post.id, "member_id": member_id} for member_id in ids])
+
+
+def refresh_facts(*thread_ids: int) -> None:
+    """Keep on threads what lists show of their visible posts: counted anew, so it cannot drift."""
+    db.session.flush()
+    db.session.execute(update(Thread).where(Thread.id.in_(thread_ids)).values(facts()))
+    for thread in list(db.session.identity_map.values()):
+        if isinstance(thread, Thread):
+            db.session.expire(thread)
+
+
+def facts() -> dict[str, Any]:
+    """What lists show of a thread, as expressions over its posts; `forum check` compares them with what is kept."""
+    seen = (Post.thread_id == Thread.id) & Post.deleted_at.is_(None)
+    replies = seen & (Post.number > 1)
+    newest = select(Post.created_at).where(seen).order_by(Post.number.desc()).limit(1)
+    authors = select(Post.author_id).where(replies).correlate(Thread)
+    organisations = select(func.count(Member.organisation_id.distinct())).where(Member.id.in_(authors))
+    return {
+        "visible": select(Post.id).where(seen).exists(),
+        "reply_count": select(func.count()).where(replies).correlate(Thread).scalar_subquery(),
+        "organisation_count": organisations.correlate(Thread).scalar_subquery(),
+        "recommended_count": select(func.count()).where(seen, Post.recommended).correlate(Thread).scalar_subquery(),
+        "helpful_count": select(func.count()).where(seen, Post.helpful).correlate(Thread).scalar_subquery(),
+        "last_post_at": func.coalesce(newest.correlate(Thread).scalar_subquery(), Thread.last_post_at),
+        "last_author_id": func.coalesce(
+            newest.with_only_columns(Post.author_id).correlate(Thread).scalar_subquery(),
+            Thread.last_author_id,
+        ),
+    }
+
+
+def count_threads(*area_ids: int) -> None:
+    """Keep on areas how many threads they show."""
+    db.session.flush()
+    shown = select(func.count()).where(Thread.area_id == Area.id, Thread.visible).correlate(Area).scalar_subquery()
+    db.session.execute(update(Area).where(Area.id.in_(area_ids)).values(thread_count=shown))

@@ -1,0 +1,161 @@
+"""Tables of threads and posts, and facts about one of them.
+
+What a list shows about a thread is kept on the thread, changed in the transaction of the change by
+`actions.refresh_facts`, and compared with the posts by `forum check`.
+"""
+
+from datetime import datetime
+from typing import Literal, get_args
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from forum.areas.models import Area
+from forum.db import Base, UTCDateTime
+from forum.members.models import Member
+
+Kind = Literal["question", "strategy", "announcement"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LONGEST_TITLE = 200
+POSTS_A_PAGE = 20
+
+
+class Thread(Base):
+    """A conversation of one kind in one area."""
+
+    __tablename__ = "thread"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True)
+    area_id: Mapped[int] = mapped_column(ForeignKey("area.id"))
+    kind: Mapped[str]
+    title: Mapped[str]
+    slug: Mapped[str]
+    tags: Mapped[list[str]] = mapped_column(JSON)
+    author_id: Mapped[int] = mapped_column(ForeignKey("member.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    pinned: Mapped[bool] = mapped_column(default=False)
+    locked: Mapped[bool] = mapped_column(default=False)
+    # A thread without a visible post is not shown in lists.
+    visible: Mapped[bool] = mapped_column(default=True)
+    # The number of the newest post, deleted or not: numbers are never given twice.
+    last_number: Mapped[int] = mapped_column(default=0)
+    # By the newest visible post: a deleted reply must not keep the thread on top.
+    last_post_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    last_author_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    reply_count: Mapped[int] = mapped_column(default=0)
+    organisation_count: Mapped[int] = mapped_column(default=0)
+    recommended_count: Mapped[int] = mapped_column(default=0)
+    helpful_count: Mapped[int] = mapped_column(default=0)
+
+    area: Mapped[Area] = relationship()
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('question', 'strategy', 'announcement')", name="kind"),
+        Index("ix_thread_list", "area_id", "visible", "pinned", "last_post_at", "id"),
+        Index("ix_thread_latest", "visible", "last_post_at", "id"),
+        Index("ix_thread_unanswered", "kind", "visible", "reply_count", "created_at"),
+    )
+
+
+class Post(Base):
+    """Number 1 opens the thread, the others are replies. `html` is made when the post is written."""
+
+    __tablename__ = "post"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True)
+    thread_id: Mapped[int] = mapped_column(ForeignKey("thread.id"))
+    number: Mapped[int]
+    author_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    edited_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    version: Mapped[int] = mapped_column(default=1)
+    deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    deleted_by_id: Mapped[int | None] = mapped_column(ForeignKey("member.id"))
+    reply_to_id: Mapped[int | None] = mapped_column(ForeignKey("post.id"))
+    message_id: Mapped[str | None] = mapped_column(unique=True)
+    # The form's own key: the second of a double click is the first.
+    send_key: Mapped[str | None]
+    recommended: Mapped[bool] = mapped_column(default=False)
+    helpful: Mapped[bool] = mapped_column(default=False)
+    thanks_count: Mapped[int] = mapped_column(default=0)
+    # The long columns come last: SQLite reads a row from the front.
+    body: Mapped[str]
+    html: Mapped[str]
+
+    thread: Mapped[Thread] = relationship()
+    author: Mapped[Member] = relationship(foreign_keys=author_id)
+
+    __table_args__ = (
+        UniqueConstraint("thread_id", "number"),
+        UniqueConstraint("author_id", "send_key"),
+        Index("ix_post_facts", "thread_id", "deleted_at", "author_id", "number", "recommended", "helpful"),
+        Index("ix_post_since", "thread_id", "created_at"),
+        Index("ix_post_by_author", "author_id", "created_at"),
+    )
+
+    @property
+    def page(self) -> int:
+        """The page of the thread on which this post stands."""
+        return page_of(self.number)
+
+    @property
+    def anchor(self) -> str:
+        """Its place on that page."""
+        return f"p{self.number}"
+
+
+class PostVersion(Base):
+    """What a post said before an edit."""
+
+    __tablename__ = "post_version"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), index=True)
+    version: Mapped[int]
+    body: Mapped[str]
+    editor_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    replaced_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (UniqueConstraint("post_id", "version"),)
+
+
+class Mention(Base):
+    """A member who is mentioned in a post."""
+
+    __tablename__ = "mention"
+
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), primary_key=True, index=True)
+
+
+class ReadMarker(Base):
+    """How far a member has read in a thread."""
+
+    __tablename__ = "read_marker"
+
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), primary_key=True)
+    thread_id: Mapped[int] = mapped_column(ForeignKey("thread.id"), primary_key=True)
+    number: Mapped[int]
+    read_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class Attachment(Base):
+    """A file of a post; its content lies under its SHA-256 in the files folder."""
+
+    __tablename__ = "attachment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"))
+    name: Mapped[str]
+    media_type: Mapped[str]
+    size: Mapped[int]
+    digest: Mapped[str]
+
+    __table_args__ = (UniqueConstraint("post_id", "digest", "name"),)
+
+
+def page_of(number: int) -> int:
+    """The page on which the post of this number stands, counted from 1."""
+    return (number - 1) // POSTS_A_PAGE + 1

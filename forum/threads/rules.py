@@ -1,0 +1,70 @@
+"""Who may do what with threads and posts. Whether one sees them at all is decided in `areas.rules`."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from forum import clock
+from forum.areas.rules import can_facilitate
+from forum.members.models import Viewer
+
+
+class InArea(Protocol):
+    """An area as a page has read it."""
+
+    @property
+    def access(self) -> str:
+        """open, closed or announcement."""
+
+    @property
+    def facilitates(self) -> bool:
+        """Whether the viewer is named as facilitator here."""
+
+
+class OfThread(InArea, Protocol):
+    """A thread as a page has read it, with its area."""
+
+    @property
+    def locked(self) -> bool:
+        """Whether replies have ended."""
+
+    @property
+    def author_id(self) -> int:
+        """Who started it."""
+
+
+def kinds_to_start(viewer: Viewer, area: InArea) -> tuple[str, ...]:
+    """The kinds of threads the viewer may start here: announcements are the facilitators'."""
+    if can_facilitate(viewer, area.facilitates):
+        return ("announcement",) if area.access == "announcement" else ("question", "strategy", "announcement")
+    return () if area.access == "announcement" else ("question", "strategy")
+
+
+def can_moderate(viewer: Viewer, area: InArea) -> bool:
+    """Edit, delete, restore, move, pin and lock."""
+    return can_facilitate(viewer, area.facilitates)
+
+
+def can_reply(viewer: Viewer, thread: OfThread) -> bool:
+    """Everyone who reads may reply, until the thread is locked."""
+    return not thread.locked or can_moderate(viewer, thread)
+
+
+def can_edit(viewer: Viewer, thread: OfThread, author_id: int) -> bool:
+    """Authors edit their own posts while the thread is open; facilitators all."""
+    return can_moderate(viewer, thread) or (viewer.id == author_id and not thread.locked)
+
+
+def can_delete(viewer: Viewer, thread: OfThread, author_id: int) -> bool:
+    """The same as editing."""
+    return can_edit(viewer, thread, author_id)
+
+
+def can_restore(viewer: Viewer, thread: OfThread, deleted_by_id: int | None, deleted_at: datetime, hours: int) -> bool:
+    """Facilitators restore all; who deleted the own post takes it back for some hours."""
+    in_time = clock.now() - deleted_at <= timedelta(hours=hours)
+    return can_moderate(viewer, thread) or (viewer.id == deleted_by_id and in_time)
+
+
+def can_see_history(viewer: Viewer, thread: OfThread, author_id: int) -> bool:
+    """Earlier versions may hold what was taken out on purpose: the author and the facilitators see them."""
+    return viewer.id == author_id or can_moderate(viewer, thread)

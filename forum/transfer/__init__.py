@@ -1,0 +1,1 @@
+"""Bringing networks in and out."""

@@ -1,0 +1,60 @@
+"""The pages: doors that open the transaction, know the viewer and call one action."""
+
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
+
+from forum.config import Settings
+from forum.web import (  # noqa: F401 - each module adds its routes when it is imported
+    access,
+    answers,
+    areas,
+    assets,
+    door,
+    files,
+    gallery,
+    health,
+    home,
+    later,
+    members,
+    moderation,
+    posts,
+    practices,
+    problems,
+    search,
+    session,
+    settings,
+    templating,
+    threads,
+)
+
+
+class RowNumber(IntegerConverter):
+    """A number in an address; what no row can have is no such address."""
+
+    def __init__(self, map_: Map) -> None:
+        super().__init__(map_, max=2**31 - 1)
+
+
+def open_doors(app: Flask, terms: Settings) -> None:
+    """Give the app its pages; refuse to start when a route does not say who is allowed."""
+    app.url_map.converters["int"] = RowNumber
+    app.extensions["forum.assets"] = assets.Assets(beside("static"))
+    templating.prepare(app, beside("templates"))
+    session.start(app)
+    problems.watch(app)
+    door.add_routes(app, terms.demo)
+    app.after_request(session.note_visit)
+    app.after_request(later.hang_on)
+    answers.dress(app, terms.https)
+    if terms.trusted_proxies:
+        hops = terms.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+
+def beside(name: str) -> Path:
+    """Templates and static files: inside the installed package, or beside it in a checkout."""
+    inside = Path(__file__).resolve().parent.parent / name
+    return inside if inside.is_dir() else inside.parent.parent / name

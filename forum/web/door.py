@@ -1,0 +1,92 @@
+"""The one door for pages: every route says who is allowed, or the app does not start.
+
+What asks to change something runs inside one transaction from its first statement on; what it answers
+with an error is rolled back. A role that does not suffice answers like a page that does not exist.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Literal
+
+from flask import Flask, make_response, request
+
+from forum.db import db, transaction
+from forum.errors import Missing
+from forum.web.session import SignInNeeded, viewer_or_none
+
+Allow = Literal["anyone", "member", "facilitator", "administrator"]
+_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address, what answers there, and who is allowed."""
+
+    rule: str
+    endpoint: str
+    view: Callable[..., Any]
+    methods: tuple[str, ...]
+    allow: Allow
+    demo_only: bool
+
+
+ROUTES: list[Route] = []
+
+
+def route(
+    rule: str,
+    *,
+    allow: Allow,
+    methods: tuple[str, ...] = ("GET",),
+    own_transaction: bool = False,
+    demo_only: bool = False,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Serve an address. `own_transaction`: the view does slow work first and opens the transaction itself."""
+
+    def register(view: Callable[..., Any]) -> Callable[..., Any]:
+        guarded = _guarded(view, allow, own_transaction)
+        endpoint = f"{view.__module__.rsplit('.', 1)[-1]}.{view.__name__}"
+        ROUTES.append(Route(rule, endpoint, guarded, methods, allow, demo_only))
+        return guarded
+
+    return register
+
+
+def _guarded(view: Callable[..., Any], allow: Allow, own_transaction: bool) -> Callable[..., Any]:
+    @wraps(view)
+    def guarded(**values: Any) -> Any:
+        if request.method not in _CHANGING or own_transaction:
+            _admit(allow)
+            return view(**values)
+        with transaction():
+            _admit(allow)
+            response = make_response(view(**values))
+            if response.status_code >= 400:
+                db.session.rollback()
+            return response
+
+    return guarded
+
+
+def _admit(allow: Allow) -> None:
+    if allow == "anyone":
+        return
+    viewer = viewer_or_none()
+    if viewer is None:
+        raise SignInNeeded
+    if (allow == "facilitator" and not viewer.is_facilitator) or (
+        allow == "administrator" and not viewer.is_administrator
+    ):
+        raise Missing
+
+
+def add_routes(app: Flask, demo: bool) -> None:
+    """Put all routes into the app; refuse to start when one did not come through here."""
+    for entry in ROUTES:
+        if demo or not entry.demo_only:
+            app.add_url_rule(entry.rule, entry.endpoint, entry.view, methods=list(entry.methods))
+    declared = {entry.endpoint for entry in ROUTES}
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint not in declared:
+            raise RuntimeError(f"{rule.rule} does not say who is allowed: use forum.web.door.route")

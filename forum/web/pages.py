@@ -1,0 +1,85 @@
+"""How a view becomes a page: the template with what every page knows, and what the form sent."""
+
+import re
+import secrets
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from flask import Response, make_response, redirect, render_template, request
+
+from forum import i18n
+from forum.errors import Invalid, Missing
+from forum.text import extract, plain
+from forum.threads.queries import unread_threads
+from forum.web.session import network, settings, viewer_or_none
+
+T = TypeVar("T")
+_OWN_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+
+
+def page(template: str, status: int = 200, here: str = "", **context: Any) -> Response:
+    """The template, with viewer, network and the number of unread threads."""
+    reader, name = viewer_or_none(), network()
+    if reader is None and name is not None:
+        i18n.speak(name.language)
+    if "unread_total" not in context:
+        context["unread_total"] = unread_threads(reader) if reader else 0
+    html = render_template(
+        template,
+        viewer=reader,
+        network=name or {"name": "Fachkreis"},
+        language=i18n.language(),
+        here=here,
+        demo=settings().demo,
+        **context,
+    )
+    return make_response(html, status)
+
+
+def go(path: str) -> Response:
+    """Lead on to another page of ours after something was done."""
+    return make_response(redirect(path, 303))
+
+
+@lru_cache(maxsize=1024)
+def opening(html: str, length: int = 200) -> str:
+    """The first words of a post, for lists."""
+    return extract(plain(html), length)
+
+
+def with_openings(rows: Iterable[Any], length: int) -> list[dict[str, Any]]:
+    """Rows that hold a post's HTML, with its first words."""
+    return [{**row._mapping, "extract": opening(row.html, length)} for row in rows]
+
+
+def own_path(path: str) -> str:
+    """The path if it leads nowhere but to us, else the home page."""
+    return path if _OWN_PATH.fullmatch(path) else "/"
+
+
+def found(thing: T | None) -> T:
+    """The thing; what is not there, or not for this viewer, is missing."""
+    if thing is None:
+        raise Missing
+    return thing
+
+
+def sent(name: str) -> str:
+    """What a form field holds."""
+    return request.form.get(name, "")
+
+
+def number(value: str, otherwise: int = 0) -> int:
+    """A number as typed into an address or sent by a form; what is none, or far too large, is `otherwise`."""
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 9 else otherwise
+
+
+def fresh_key() -> str:
+    """A form's own key, by which the second of a double click is recognised."""
+    return secrets.token_urlsafe(12)
+
+
+def said(problem: Invalid) -> dict[str, str]:
+    """The form's errors: field → sentence."""
+    return {problem.field: i18n.sentence(problem)}

@@ -1,0 +1,238 @@
+"""A single post: its lasting address, editing, deleting, marking, and the preview of one not written yet."""
+
+from flask import Response
+
+from forum.errors import Conflict, Invalid, require
+from forum.i18n import sentence
+from forum.members.queries import people_by_handle
+from forum.moderation import actions as moderation
+from forum.practices import actions as practices
+from forum.practices.models import LONGEST_FOR, LONGEST_REASON
+from forum.practices.queries import standing_marks
+from forum.practices.rules import decides
+from forum.text import MAX_SOURCE, mentioned, render, tidy
+from forum.threads import actions, rules
+from forum.threads.models import LONGEST_TITLE, Post
+from forum.threads.queries import Opened, open_post, versions
+from forum.web.door import route
+from forum.web.pages import found, go, number, opening, page, said, sent
+from forum.web.session import settings, viewer
+
+
+def rendered(body: str) -> str:
+    """The text as it will be shown: the very function that writes posts."""
+    body = tidy(body)[:MAX_SOURCE]
+    return render(body, people_by_handle(mentioned(body)))
+
+
+@route("/preview", allow="member", methods=("POST",))
+def preview() -> Response:
+    """The text as it will be shown, for the preview beside it."""
+    return Response(rendered(sent("body")), mimetype="text/html")
+
+
+@route("/posts/<int:post_id>", allow="member")
+def show(post_id: int) -> Response:
+    """The lasting address of a post leads to its place in the thread."""
+    opened, post = found(open_post(viewer(), post_id))
+    return go(_place(opened, post))
+
+
+@route("/posts/<int:post_id>/edit", allow="member")
+def edit(post_id: int) -> Response:
+    """The form with the post's text."""
+    opened, post = found(open_post(viewer(), post_id))
+    require(rules.can_edit(viewer(), opened, post.author_id))
+    require(post.deleted_at is None, "post_deleted")
+    return _edit_form(opened, post, body=post.body, title=opened.thread.title)
+
+
+@route("/posts/<int:post_id>/edit", allow="member", methods=("POST",))
+def update(post_id: int) -> Response:
+    """Change a post; a facilitator who changes another's says why."""
+    opened, post = found(open_post(viewer(), post_id))
+    require(rules.can_edit(viewer(), opened, post.author_id))
+    body, title = sent("body"), sent("title") or opened.thread.title
+    if sent("preview"):
+        return _edit_form(opened, post, body=body, title=title, shown=rendered(body))
+    try:
+        _save(opened, post, body, title if post.number == 1 else None)
+    except Invalid as problem:
+        return _edit_form(opened, post, body=body, title=title, errors=said(problem), status=422)
+    except Conflict as problem:
+        theirs = post.body
+        return _edit_form(
+            opened,
+            post,
+            body=body,
+            title=title,
+            theirs=theirs,
+            errors={"body": sentence(problem)},
+            status=409,
+        )
+    return go(_place(opened, post))
+
+
+def _save(opened: Opened, post: Post, body: str, title: str | None) -> None:
+    version = number(sent("version"))
+    if post.author_id == viewer().id:
+        actions.edit(viewer(), opened, post, body, version, title)
+    else:
+        moderation.edit_post(viewer(), opened, post, body, version, sent("reason"), title)
+
+
+def _edit_form(
+    opened: Opened,
+    post: Post,
+    body: str,
+    title: str,
+    shown: str = "",
+    theirs: str = "",
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    return page(
+        "posts/edit.html", status, here="threads", thread=opened.thread, post=post, body=body, title=title, shown=shown,
+        theirs=theirs, errors=errors or {}, others=post.author_id != viewer().id, reason=sent("reason"),
+        # After a conflict the form speaks of the version that is shown beside it.
+        version=post.version if theirs or not sent("version") else sent("version"),
+        longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE, longest_reason=LONGEST_REASON,
+    )  # fmt: skip
+
+
+@route("/posts/<int:post_id>/delete", allow="member")
+def delete(post_id: int) -> Response:
+    """Ask once before deleting."""
+    return _delete_form(post_id)
+
+
+@route("/posts/<int:post_id>/delete", allow="member", methods=("POST",))
+def do_delete(post_id: int) -> Response:
+    """Delete a post; the gap offers to take it back."""
+    opened, post = found(open_post(viewer(), post_id))
+    try:
+        if post.author_id == viewer().id:
+            actions.delete_post(viewer(), opened, post)
+        else:
+            moderation.delete_post(viewer(), opened, post, sent("reason"))
+    except Invalid as problem:
+        return _delete_form(post_id, said(problem), 422)
+    return go(_place(opened, post))
+
+
+def _delete_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
+    opened, post = found(open_post(viewer(), post_id))
+    require(rules.can_delete(viewer(), opened, post.author_id))
+    require(post.deleted_at is None, "post_deleted")
+    return page(
+        "posts/delete.html", status, here="threads", thread=opened.thread, post=post, errors=errors or {},
+        extract=opening(post.html), others=post.author_id != viewer().id, reason=sent("reason"),
+        hours=settings().undo_hours, longest_reason=LONGEST_REASON,
+    )  # fmt: skip
+
+
+@route("/posts/<int:post_id>/restore", allow="member")
+def restore(post_id: int) -> Response:
+    """Ask a facilitator why; who deleted the own post just takes it back."""
+    return _restore_form(post_id)
+
+
+@route("/posts/<int:post_id>/restore", allow="member", methods=("POST",))
+def do_restore(post_id: int) -> Response:
+    """Bring a deleted post back."""
+    opened, post = found(open_post(viewer(), post_id))
+    try:
+        if post.deleted_by_id == viewer().id:
+            actions.restore_post(viewer(), opened, post, settings().undo_hours)
+        else:
+            moderation.restore_post(viewer(), opened, post, sent("reason"))
+    except Invalid as problem:
+        return _restore_form(post_id, said(problem), 422)
+    return go(_place(opened, post))
+
+
+def _restore_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
+    opened, post = found(open_post(viewer(), post_id))
+    if post.deleted_at is None:
+        return go(_place(opened, post))
+    hours = settings().undo_hours
+    require(rules.can_restore(viewer(), opened, post.deleted_by_id, post.deleted_at, hours), "undo_too_late")
+    return page(
+        "posts/restore.html", status, here="threads", thread=opened.thread, post=post, errors=errors or {},
+        extract=opening(post.html), others=post.deleted_by_id != viewer().id, reason=sent("reason"),
+        longest_reason=LONGEST_REASON,
+    )  # fmt: skip
+
+
+@route("/posts/<int:post_id>/history", allow="member")
+def history(post_id: int) -> Response:
+    """What the post said before: for its author and the facilitators."""
+    opened, post = found(open_post(viewer(), post_id))
+    require(rules.can_see_history(viewer(), opened, post.author_id))
+    return page("posts/history.html", here="threads", thread=opened.thread, post=post, versions=versions(post.id))
+
+
+@route("/posts/<int:post_id>/recommend", allow="member")
+def recommend(post_id: int) -> Response:
+    """The form to recommend a post, or to take a recommendation back."""
+    return _recommend_form(post_id)
+
+
+@route("/posts/<int:post_id>/recommend", allow="member", methods=("POST",))
+def do_recommend(post_id: int) -> Response:
+    """Recommend a post for something, with a reason."""
+    opened, post = found(open_post(viewer(), post_id))
+    try:
+        practices.recommend(viewer(), opened, post, sent("for_what"), sent("reason"))
+    except Invalid as problem:
+        return _recommend_form(post_id, said(problem), 422)
+    return go(_place(opened, post))
+
+
+@route("/posts/<int:post_id>/withdraw", allow="member", methods=("POST",))
+def withdraw(post_id: int) -> Response:
+    """Take a recommendation back, with a reason."""
+    opened, post = found(open_post(viewer(), post_id))
+    try:
+        practices.withdraw(viewer(), opened, post, sent("withdrawn_reason"))
+    except Invalid as problem:
+        return _recommend_form(post_id, {"withdrawn_reason": sentence(problem)}, 422)
+    return go(_place(opened, post))
+
+
+def _recommend_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
+    opened, post = found(open_post(viewer(), post_id))
+    require(post.deleted_at is None, "post_deleted")
+    marks = standing_marks(post.id, "recommended")
+    mine = [mark for mark in marks if mark.member_id == viewer().id]
+    if not mine and not (marks and rules.can_moderate(viewer(), opened)):
+        require(post.author_id != viewer().id, "own_post")
+    return page(
+        "posts/recommend.html", status, here="threads", thread=opened.thread, post=post, errors=errors or {},
+        extract=opening(post.html), mine=bool(mine), standing=marks, decides=decides(viewer(), opened),
+        may_withdraw=bool(mine) or (bool(marks) and rules.can_moderate(viewer(), opened)),
+        for_what=sent("for_what") or (marks[0].for_what if marks else ""), reason=sent("reason"),
+        withdrawn_reason=sent("withdrawn_reason"), own=post.author_id == viewer().id,
+        longest_for=LONGEST_FOR, longest_reason=LONGEST_REASON,
+    )  # fmt: skip
+
+
+@route("/posts/<int:post_id>/helpful", allow="member", methods=("POST",))
+def helpful(post_id: int) -> Response:
+    """The asker says that this answer helped, or no longer."""
+    opened, post = found(open_post(viewer(), post_id))
+    practices.say_helpful(viewer(), opened, post, helped=sent("on") == "1")
+    return go(_place(opened, post))
+
+
+@route("/posts/<int:post_id>/thanks", allow="member", methods=("POST",))
+def thanks(post_id: int) -> Response:
+    """Thank for this post, or take the thanks back."""
+    opened, post = found(open_post(viewer(), post_id))
+    practices.thank(viewer(), post, thankful=sent("on") == "1")
+    return go(_place(opened, post))
+
+
+def _place(opened: Opened, post: Post) -> str:
+    """Where the post stands."""
+    return f"/threads/{opened.thread.id}-{opened.thread.slug}?page={post.page}#{post.anchor}"

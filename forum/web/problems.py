@@ -1,0 +1,123 @@
+"""When something goes wrong: what happened, what was kept, what now. Never a stack trace, never lost text."""
+
+import json
+import logging
+import secrets
+from typing import Any
+
+from flask import Flask, Response, make_response, request
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from forum import i18n
+from forum.db import db
+from forum.errors import Missing, Problem, Refused
+from forum.web.pages import go, page
+from forum.web.session import SignInNeeded, network
+
+log = logging.getLogger(__name__)
+
+# Fields that are secret, or made anew, are not sent again.
+_NOT_KEPT = frozenset({"csrf_token", "password", "present", "repeated", "resend"})
+_CODES = {400: "broken_text", 403: "not_allowed", 404: "missing", 405: "method", 413: "too_large"}
+
+
+class TooLarge(Problem):
+    """More was sent than is taken."""
+
+    status = 413
+
+
+def watch(app: Flask) -> None:
+    """Turn every failure into a page in the reader's language."""
+    CSRFProtect(app)
+    app.register_error_handler(CSRFError, _expired)
+    app.register_error_handler(SignInNeeded, _sign_in)
+    app.register_error_handler(Problem, _problem)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(OperationalError, _database)
+    app.register_error_handler(Exception, _bug)
+
+
+def kept_fields() -> list[tuple[str, str]]:
+    """What the form held, to be shown and sent again."""
+    try:
+        return [(name, value) for name, value in request.form.items(multi=True) if name not in _NOT_KEPT]
+    except HTTPException:  # too large to be read
+        return []
+
+
+def _expired(_error: CSRFError) -> Response:
+    """A form that was open too long, or came from elsewhere: nothing is done until it is sent again from here."""
+    return page("errors/expired.html", 400, action=request.path, fields=kept_fields(), text=_text())
+
+
+def _sign_in(_error: SignInNeeded) -> Response:
+    """Ask a guest to sign in; what a lost session's form held is kept and offered again afterwards."""
+    if network() is None:
+        return _problem(Problem("not_set_up"))
+    if request.method in ("GET", "HEAD"):
+        return go("/sign-in" if request.path == "/" else f"/sign-in?next={request.full_path.rstrip('?')}")
+    resend = json.dumps({"action": request.path, "fields": kept_fields()})
+    return page("access/sign_in.html", 401, errors={}, email="", next="/", resend=resend, text=_text(), people=())
+
+
+def _problem(problem: Problem) -> Response:
+    return page(
+        "errors/problem.html",
+        problem.status,
+        sentence=i18n.sentence(problem),
+        code=problem.status,
+        text=_text(),
+        words=_words_of_address() if isinstance(problem, Missing) else "",
+        incident="",
+    )
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if error.response is not None or 300 <= status < 400:
+        return make_response(error.get_response())
+    problem: Problem = Missing() if status == 404 else Refused(_CODES.get(status, "not_allowed"))
+    problem.status = status  # this answer's own status
+    return _problem(problem)
+
+
+def _database(error: OperationalError) -> Response:
+    """The database is full, busy or away: the text is kept, and a later try may go through."""
+    return _unexpected(error, 503)
+
+
+def _bug(error: Exception) -> Response:
+    return _unexpected(error, 500)
+
+
+def _unexpected(error: Exception, status: int) -> Response:
+    """Show a number under which the log tells more; the log holds no text of members."""
+    incident = secrets.token_hex(4)
+    log.error("incident %s at %s", incident, request.endpoint, exc_info=error)
+    text = _text()
+    db.session.rollback()
+    try:
+        return page("errors/problem.html", status, sentence="", code=status, text=text, words="", incident=incident)
+    except Exception:  # the database is away, so that even the name of the network cannot be read
+        return Response(_BARE % incident, status)
+
+
+_BARE = (
+    "<!doctype html><html lang=de><meta charset=utf-8><title>Störung</title><h1>Gerade geht es nicht</h1>"
+    "<p>Bitte versuchen Sie es in einigen Minuten noch einmal. Vorgang %s</p>"
+)
+
+
+def _text() -> str:
+    """The text somebody wrote, if the form had one."""
+    fields: dict[str, Any] = dict(kept_fields())
+    return str(fields.get("body") or fields.get("reason") or "")
+
+
+def _words_of_address() -> str:
+    """Words of an address that does not exist, to search for."""
+    last = request.path.rstrip("/").rsplit("/", 1)[-1]
+    return " ".join(part for part in last.split("-") if not part.isdigit())[:80]

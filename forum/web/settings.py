@@ -1,0 +1,51 @@
+"""A member's own settings: language, password, signed-in devices."""
+
+from flask import Response
+
+from forum import i18n
+from forum.errors import Invalid
+from forum.members import actions, passwords, queries
+from forum.web.door import route
+from forum.web.pages import go, number, page, said, sent
+from forum.web.session import forget, viewer
+
+
+@route("/settings/account", allow="member")
+def account() -> Response:
+    """The forms."""
+    return _form()
+
+
+def _form(errors: dict[str, str] | None = None, status: int = 200) -> Response:
+    return page(
+        "settings/account.html", status, here="settings", member=queries.member(viewer().id), errors=errors or {},
+        devices=queries.devices(viewer()), languages=i18n.languages(), least=passwords.SHORTEST,
+    )  # fmt: skip
+
+
+@route("/settings/account/language", allow="member", methods=("POST",))
+def language() -> Response:
+    """Speak another language."""
+    actions.choose_language(viewer(), sent("language"))
+    return go("/settings/account")
+
+
+@route("/settings/account/password", allow="member", methods=("POST",))
+def password() -> Response:
+    """Set a new password; other devices are signed out."""
+    try:
+        actions.change_password(viewer(), sent("present"), sent("password"), sent("repeated"))
+    except Invalid as problem:
+        return _form(said(problem), 422)
+    return go("/settings/account#devices")
+
+
+@route("/settings/account/devices", allow="member", methods=("POST",))
+def end_device() -> Response:
+    """Sign one of the own devices out."""
+    device = number(sent("device"))
+    if device == viewer().sign_in_id:
+        forget()
+        return go("/sign-in")
+    actions.sign_out(viewer(), device)
+    return go("/settings/account#devices")

@@ -1,0 +1,213 @@
+"""A thread: reading it page by page, replying, and what facilitators do to it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from forum.areas.queries import readable_area_by_id, readable_areas
+from forum.db import AnyRow
+from forum.errors import Invalid, require
+from forum.i18n import ngettext, sentence
+from forum.members.models import Viewer, initials
+from forum.moderation import actions as moderation
+from forum.practices.queries import MarksOfThread, marks_of_thread
+from forum.practices.rules import is_answer
+from forum.text import MAX_SOURCE, quote
+from forum.threads import actions, rules
+from forum.threads.models import POSTS_A_PAGE, page_of
+from forum.threads.queries import (
+    Opened,
+    attachments_of_page,
+    first_unread_number,
+    open_post,
+    open_thread,
+    posts_of_page,
+    posts_since,
+    readable_thread,
+)
+from forum.web.door import route
+from forum.web.later import later
+from forum.web.pages import found, fresh_key, go, number, page, said, sent, with_openings
+from forum.web.posts import rendered
+from forum.web.session import viewer
+
+
+@dataclass(frozen=True)
+class May:
+    """What the viewer may do in this thread."""
+
+    reply: bool
+    recommend: bool
+    helpful: bool
+    moderate: bool
+
+
+@route("/threads/<int:thread_id>", allow="member")
+def show(thread_id: int) -> Response:
+    """A page of a thread by number alone."""
+    return _show(thread_id)
+
+
+@route("/threads/<int:thread_id>-<slug>", allow="member")
+def show_named(thread_id: int, slug: str) -> Response:
+    """A page of a thread at its readable address; a former title leads to the present one."""
+    return _show(thread_id, slug)
+
+
+def _show(thread_id: int, slug: str = "", **form: Any) -> Response:
+    reader = viewer()
+    thread = found(readable_thread(reader, thread_id))
+    if slug and slug != thread.slug and not form:
+        return go(f"/threads/{thread.id}-{thread.slug}?{request.query_string.decode(errors='replace')}".rstrip("?"))
+    if "unread" in request.args:
+        return _to_first_unread(reader, thread)
+    pages = page_of(max(thread.last_number, 1))
+    current = pages if request.args.get("page") == "last" else min(number(request.args.get("page", ""), 1) or 1, pages)
+    return _page(reader, thread, current, pages, **form)
+
+
+def _page(
+    reader: Viewer,
+    thread: AnyRow,
+    current: int,
+    pages: int,
+    body: str = "",
+    shown: str = "",
+    error: str = "",
+    status: int = 200,
+) -> Response:
+    first = (current - 1) * POSTS_A_PAGE + 1
+    rows = posts_of_page(thread, current)
+    marks = marks_of_thread(reader, thread.id, first, first + POSTS_A_PAGE - 1)
+    seen = rows[-1].number if rows else 0
+    if seen > (thread.read_number or 0):
+        later(lambda: actions.mark_read(reader.id, thread.id, seen))
+    moderates = rules.can_moderate(reader, thread)
+    asks = thread.kind == "question" and thread.author_id == reader.id
+    return page(
+        "threads/show.html",
+        status,
+        here="threads",
+        thread=thread,
+        posts=_posts(rows, marks, attachments_of_page(thread, current), thread.kind),
+        recommended=with_openings(marks.recommended, 200) if current == 1 else (),
+        page_number=current,
+        pages=pages,
+        # The line stands where the reader stopped, unless all of the thread is new.
+        new_from=thread.read_number + 1 if thread.read_number and thread.read_number < thread.last_number else 0,
+        may=May(rules.can_reply(reader, thread), True, asks, moderates),
+        body=body or _quotation(reader, thread.id),
+        reply_to=request.args.get("quote", "") or sent("reply_to"),
+        shown=shown,
+        error=error,
+        send_key=sent("send_key") or fresh_key(),
+        longest_body=MAX_SOURCE,
+    )
+
+
+def _posts(rows: Any, marks: MarksOfThread, attachments: dict[int, list[AnyRow]], kind: str) -> list[dict[str, Any]]:
+    """The rows as the post macro wants them."""
+    recommended: dict[int, list[Any]] = {}
+    pending: dict[int, list[Any]] = {}
+    for mark in marks.recommended:
+        recommended.setdefault(mark.post_id, []).append(mark)
+    for mark in marks.pending:
+        pending.setdefault(mark.post_id, []).append(mark)
+    return [
+        {
+            **row._mapping,
+            "initials": initials(row.author_name),
+            "deleted": row.deleted_at is not None,
+            "recommended": recommended.get(row.id, ()),
+            "pending": pending.get(row.id, ()),
+            "thanked": row.id in marks.thanked,
+            "attachments": attachments.get(row.id, ()),
+            "markable": is_answer(kind, row.number),
+        }
+        for row in rows
+    ]
+
+
+def _quotation(reader: Viewer, thread_id: int) -> str:
+    """The post to be quoted, if it stands in this thread."""
+    opened = open_post(reader, number(request.args.get("quote", "")))
+    if opened is None or opened[0].thread.id != thread_id or opened[1].deleted_at is not None:
+        return ""
+    return quote(opened[1].body, opened[1].author.name)
+
+
+def _to_first_unread(reader: Viewer, thread: AnyRow) -> Response:
+    unread = min(first_unread_number(reader, thread), max(thread.last_number, 1))
+    return go(f"/threads/{thread.id}-{thread.slug}?page={page_of(unread)}#p{unread}")
+
+
+@route("/threads/<int:thread_id>/posts", allow="member", methods=("POST",))
+def create_post(thread_id: int) -> Response:
+    """Reply."""
+    body = sent("body")
+    if sent("preview"):
+        return _show(thread_id, body=body, shown=rendered(body))
+    opened = found(open_thread(viewer(), thread_id))
+    try:
+        post = actions.reply(viewer(), opened, body, number(sent("reply_to")) or None, sent("send_key"))
+    except Invalid as problem:
+        return _show(thread_id, body=body, error=sentence(problem), status=422)
+    return go(f"/threads/{thread_id}-{opened.thread.slug}?page={post.page}#{post.anchor}")
+
+
+@route("/threads/<int:thread_id>/news", allow="member")
+def news(thread_id: int) -> Response:
+    """How many posts have come since the reader opened the page."""
+    thread = found(readable_thread(viewer(), thread_id))
+    after = number(request.args.get("after", ""))
+    count = posts_since(thread, after)
+    answer = jsonify(count=count, sentence=ngettext("%(num)s new reply. Show", "%(num)s new replies. Show", count))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@route("/threads/<int:thread_id>/moderate", allow="member")
+def moderate(thread_id: int) -> Response:
+    """Pin, lock, move: for facilitators, each with a reason."""
+    return _moderate(thread_id)
+
+
+@route("/threads/<int:thread_id>/moderate", allow="member", methods=("POST",))
+def do_moderate(thread_id: int) -> Response:
+    """Pin, lock or move a thread."""
+    _required_to_moderate(thread_id)
+    opened = found(open_thread(viewer(), thread_id))
+    try:
+        _act(opened, sent("act"), sent("reason"))
+    except Invalid as problem:
+        return _moderate(thread_id, said(problem), 422)
+    return go(f"/threads/{thread_id}-{opened.thread.slug}")
+
+
+def _act(opened: Opened, act: str, reason: str) -> None:
+    actor = viewer()
+    if act in ("pin", "unpin"):
+        moderation.pin(actor, opened, act == "pin", reason)
+    elif act in ("lock", "unlock"):
+        moderation.lock(actor, opened, act == "lock", reason)
+    elif act == "move":
+        area = found(readable_area_by_id(actor, number(sent("area"))))
+        moderation.move(actor, opened, area.id, reason)
+    else:
+        raise Invalid("kind_unknown", "act")
+
+
+def _moderate(thread_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
+    thread = _required_to_moderate(thread_id)
+    others = [area for area in readable_areas(viewer()) if area.id != thread.area_id]
+    return page(
+        "threads/moderate.html", status, here="threads", thread=thread, areas=others, errors=errors or {},
+        act=sent("act"), reason=sent("reason"),
+    )  # fmt: skip
+
+
+def _required_to_moderate(thread_id: int) -> AnyRow:
+    thread = found(readable_thread(viewer(), thread_id))
+    require(rules.can_moderate(viewer(), thread))
+    return thread

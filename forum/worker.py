@@ -1,0 +1,64 @@
+"""The worker: works off jobs as they come due, and looks after the index in between."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask
+
+from forum import outbox
+from forum.config import Settings
+from forum.db import db
+from forum.search import handlers as search
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Chore:
+    """Something to look after every so many seconds, whenever no job is due."""
+
+    act: Callable[[], object]
+    every: float
+    next: float = 0.0
+
+
+def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
+    """Work until told to stop; a failure is logged and never ends the worker."""
+    chores = [Chore(search.heal, every=5), Chore(search.mend_drift, every=3600)]
+    while not stop.is_set():
+        with app.app_context():
+            idle = not _step(settings, chores)
+        if idle:
+            stop.wait(settings.worker_pause_seconds)
+
+
+def work_off(settings: Settings) -> int:
+    """Do all jobs that are due now; return how many there were. For commands and tests."""
+    done = 0
+    while count := outbox.run_due(settings.job_lease_seconds, settings.job_attempts):
+        done += count
+    return done
+
+
+def _step(settings: Settings, chores: list[Chore]) -> bool:
+    """One batch of jobs, or the chores that are due; whether there were jobs."""
+    try:
+        if outbox.run_due(settings.job_lease_seconds, settings.job_attempts):
+            return True
+        _look_after(chores)
+    except Exception:
+        # Out of disk, database away: the jobs are still there, so try again instead of dying.
+        log.exception("the worker stumbled and goes on")
+    finally:
+        db.session.remove()
+    return False
+
+
+def _look_after(chores: list[Chore]) -> None:
+    for chore in chores:
+        if chore.next <= time.monotonic():
+            chore.next = time.monotonic() + chore.every
+            chore.act()

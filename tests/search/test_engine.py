@@ -1,0 +1,507 @@
+"""The contract of every search engine, told in posts; then what only an engine on disk has to survive."""
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from forum.search import whoosh_engine
+from forum.search.engine import Document, Engine, Filters, Found, IndexBusy, IndexDamaged, Query, State
+from forum.search.query import parse
+from forum.search.whoosh_engine import WhooshEngine
+
+SQUALOR, RENT, PRIVATE = 1, 2, 3
+EVERYWHERE = frozenset({SQUALOR, RENT, PRIVATE})
+MAKERS: dict[str, Callable[[Path], Engine]] = {"whoosh": lambda path: WhooshEngine(path / "index")}
+
+
+@pytest.fixture(params=MAKERS)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    engine = MAKERS[request.param](tmp_path)
+    engine.rebuild([])
+    return engine
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> WhooshEngine:
+    engine = WhooshEngine(tmp_path / "index")
+    engine.rebuild(the_forum())
+    return engine
+
+
+def post(key: int, body: str, title: str = "Frage aus Bremen", **said: object) -> Document:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    document = Document(
+        key=key, thread_id=key, area_id=SQUALOR, kind="question", title=title, body=body, number=1,
+        author="Frieda Harms", organisation="Nachbarschaftshaus", created_at=start + timedelta(days=key),
+    )  # fmt: skip
+    return replace(document, **said)  # type: ignore[arg-type]
+
+
+def the_forum() -> list[Document]:
+    return [
+        post(1, "Eine Mieterin hortet Zeitungen bis zur Decke.", "Messie-Wohnung in Bremen"),
+        post(2, "Wir haben mit Geduld und einer Entrümpelung geholfen.", "Messie-Wohnung in Bremen",
+             thread_id=1, number=2, author="Jonas Peters", recommended=True),
+        post(3, "Mietschulden über drei Monate, das Jobcenter schweigt.", "Räumung droht", area_id=RENT),
+        post(4, "Ratenzahlung vereinbaren und die Mietschulden offenlegen.", "Räumung droht",
+             thread_id=3, number=2, area_id=RENT, author="Jonas Peters", helpful=True),
+        post(5, "Vertraulich: die Räumung bei Familie K.", "Fallbesprechung",
+             area_id=PRIVATE, kind="strategy"),
+    ]  # fmt: skip
+
+
+def keys(found: Found) -> list[int]:
+    return [hit.key for hit in found.hits]
+
+
+def search(engine: Engine, text: str, area_ids: frozenset[int] = EVERYWHERE, **how: object) -> Found:
+    return engine.find(parse(text), Filters(area_ids, **how))  # type: ignore[arg-type]
+
+
+# Finding
+
+
+def test_friedas_post_is_found_by_another_form_of_the_word(engine: Engine) -> None:
+    engine.put([post(1, "Die Räumungen im Quartier nehmen zu.")])
+    for asked in ("Räumung", "raeumung", "Raumungen"):
+        assert keys(search(engine, asked)) == [1], asked
+    assert search(engine, "Raumung").hits[0].terms == ("Raumung",)
+
+
+def test_all_words_must_be_there(engine: Engine) -> None:
+    engine.put(the_forum())
+    found = search(engine, "Mietschulden Ratenzahlung")
+    assert (found.total, keys(found), found.loosened) == (1, [4], False)
+    assert found.hits[0].terms == ("Mietschulden", "Ratenzahlung")
+
+
+def test_when_no_post_has_all_words_some_are_enough_and_it_is_said(engine: Engine) -> None:
+    engine.put(the_forum())
+    found = search(engine, "Jobcenter Zeitungen Decke")
+    assert (found.total, keys(found), found.loosened) == (2, [1, 3], True)
+    assert [hit.terms for hit in found.hits] == [("Zeitungen", "Decke"), ("Jobcenter",)]
+
+
+def test_one_unknown_word_finds_nothing_and_loosens_nothing(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert search(engine, "Xylophon") == Found()
+
+
+def test_a_word_of_the_title_and_one_of_the_reply_meet(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert keys(search(engine, "Messie Entrümpelung")) == [2]
+
+
+def test_small_words_alone_find_something(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert keys(search(engine, "und die")) == [4]
+
+
+def test_a_phrase_is_found_only_in_its_order(engine: Engine) -> None:
+    engine.put([post(1, "Der Termin mit dem Amt."), post(2, "Mit dem Amt ein Termin.")])
+    assert keys(search(engine, '"Termin mit dem Amt"')) == [1]
+    assert keys(search(engine, '"mit dem Amt ein"')) == [2]
+    assert keys(search(engine, '"dem Termin"')) == []
+
+
+def test_a_phrase_does_not_run_from_the_title_into_the_body(engine: Engine) -> None:
+    engine.put([post(1, "droht der Mieterin", title="Räumung")])
+    assert keys(search(engine, '"Räumung droht"')) == []
+
+
+def test_a_phrase_with_a_hyphen_and_a_gender_form(engine: Engine) -> None:
+    engine.put([post(1, "Bitte per E-Mail an die Kolleg:innen schreiben.")])
+    assert keys(search(engine, '"per E-Mail an"')) == [1]
+    assert keys(search(engine, '"die Kolleginnen schreiben"')) == [1]
+    assert keys(search(engine, '"die Kollegen schreiben"')) == [1]
+
+
+def test_excluded_words_and_phrases(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert keys(search(engine, "Räumung -Ratenzahlung", sort="date")) == [5, 3]
+    assert keys(search(engine, 'Räumung -"drei Monate"', sort="date")) == [5, 4]
+    assert keys(search(engine, "-Räumung")) == [2, 1]
+
+
+def test_the_author_is_asked_by_any_part_of_the_name(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert keys(search(engine, "autor:jonas", sort="date")) == [4, 2]
+    assert keys(search(engine, 'Geduld author:"Jonas Peters"')) == [2]
+    assert keys(search(engine, "Geduld autor:Frieda")) == []
+
+
+def test_time(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert keys(search(engine, "nach:2026-01-04 vor:6.1.2026")) == [4, 3]
+    assert search(engine, "Räumung nach:2027").total == 0
+
+
+def test_kinds(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert keys(search(engine, "Räumung art:strategie")) == [5]
+    assert keys(search(engine, "Räumung", kind="strategy")) == [5]
+    assert search(engine, "Räumung art:frage", kind="strategy").total == 0
+
+
+@pytest.mark.parametrize(("state", "expected"), [("recommended", [2]), ("helpful", [4]), ("unanswered", [3])])
+def test_states(engine: Engine, state: State, expected: list[int]) -> None:
+    engine.put([*the_forum(), replace(the_forum()[0], answered=True)])
+    words = "Entrümpelung Mietschulden Zeitungen" if state != "unanswered" else "Mietschulden"
+    found = search(engine, words, state=state)
+    assert keys(found) == expected
+
+
+# What the searcher may see
+
+
+def test_nobody_without_areas_finds_anything(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert search(engine, "Räumung", frozenset()) == Found()
+
+
+def test_a_private_area_shows_neither_in_hits_nor_in_totals(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert search(engine, "Räumung").total == 3
+    outside = search(engine, "Räumung", frozenset({SQUALOR, RENT}))
+    assert (outside.total, 5 in keys(outside)) == (2, False)
+    assert search(engine, "Fallbesprechung", frozenset({SQUALOR, RENT})) == Found()
+    assert search(engine, "Vertraulich Xylophon", frozenset({SQUALOR, RENT})).total == 0
+
+
+def test_a_query_of_signs_finds_nothing(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert engine.find(Query(words=("§",), phrases=("!?",)), Filters(EVERYWHERE)) == Found(loosened=True)
+
+
+def test_an_empty_query_finds_nothing(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert search(engine, "") == Found()
+
+
+# Order and pages
+
+
+def test_the_title_counts_more_than_the_body(engine: Engine) -> None:
+    engine.put([post(1, "Schimmel im Bad"), post(2, "Feuchte Wände im Bad", title="Schimmel aus Bremen")])
+    assert keys(search(engine, "Schimmel")) == [2, 1]
+
+
+def test_the_answer_in_the_body_counts_more_than_every_reply_below_a_title(engine: Engine) -> None:
+    replies = [post(key, "Das kenne ich.", "Schimmel", thread_id=1, number=key) for key in range(2, 9)]
+    engine.put([*replies, post(20, "Gegen Schimmel hilft Lüften, Schimmel kommt wieder.", number=3)])
+    assert keys(search(engine, "Schimmel"))[0] == 20
+
+
+def test_a_recommended_post_stands_a_little_above_its_like(engine: Engine) -> None:
+    engine.put([post(1, "Lärm im Hof", recommended=True), post(2, "Lärm im Hof"), post(3, "Lärm, Lärm, Lärm im Hof")])
+    assert keys(search(engine, "Lärm")) == [3, 1, 2]
+
+
+def test_pages_show_everything_once_and_the_total_is_exact(engine: Engine) -> None:
+    engine.put([post(key, "Müll im Keller") for key in range(1, 31)])
+    engine.put([post(key, "Müll im Keller") for key in range(31, 46)])
+    for sort in ("relevance", "date"):
+        pages = [search(engine, "Müll", sort=sort, page=page) for page in (1, 2, 3, 4)]
+        assert [len(page.hits) for page in pages] == [20, 20, 5, 0]
+        assert {page.total for page in pages} == {45}
+        assert sorted(key for page in pages for key in keys(page)) == list(range(1, 46))
+
+
+def test_by_date_means_newest_first(engine: Engine) -> None:
+    engine.put([post(key, "Müll " * key) for key in (3, 1, 4, 2)])
+    assert keys(search(engine, "Müll", sort="date")) == [4, 3, 2, 1]
+
+
+# Writing
+
+
+def test_a_post_put_twice_is_there_once_with_its_last_text(engine: Engine) -> None:
+    engine.put([post(1, "Lärm")])
+    engine.put([post(1, "Lärm"), post(1, "Geruch")])
+    assert search(engine, "Lärm").total == 0
+    assert search(engine, "Geruch").total == 1
+    assert engine.status().documents == 1
+
+
+def test_a_removed_post_is_gone_and_an_unknown_one_is_no_trouble(engine: Engine) -> None:
+    engine.put(the_forum())
+    engine.remove([3, 99])
+    assert 3 not in keys(search(engine, "Mietschulden"))
+    engine.remove([])
+    engine.put([])
+    assert engine.status().documents == 4
+
+
+def test_posts_are_counted_by_area(engine: Engine) -> None:
+    engine.put(the_forum())
+    engine.remove([1])
+    assert engine.count_by_area() == {SQUALOR: 1, RENT: 2, PRIVATE: 1}
+
+
+def test_a_rebuild_replaces_everything_and_tells_how_far_it_is(engine: Engine) -> None:
+    engine.put([post(1, "Lärm")])
+    told: list[int] = []
+    engine.rebuild((post(key, "Geruch") for key in range(1, 1201)), told.append)
+    assert told == [500, 1000]
+    assert search(engine, "Lärm").total == 0
+    assert search(engine, "Geruch").total == 1200
+
+
+def test_a_rebuild_that_fails_leaves_the_old_index_as_it_was(engine: Engine) -> None:
+    engine.put(the_forum())
+
+    def posts_until_the_database_goes() -> Iterator[Document]:
+        yield post(1, "Geruch")
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        engine.rebuild(posts_until_the_database_goes())
+    assert search(engine, "Räumung").total == 3
+    assert engine.status().healthy
+
+
+def test_random_changes_leave_what_should_be_left(engine: Engine) -> None:
+    luck = random.Random(11)
+    standing: dict[int, str] = {}
+    for _ in range(60):
+        key, word = luck.randrange(1, 40), luck.choice(["Lärm", "Geruch", "Müll"])
+        if luck.random() < 0.3:
+            engine.remove([key])
+            standing.pop(key, None)
+        else:
+            engine.put([post(key, word), post(key + 100, word)])
+            standing |= {key: word, key + 100: word}
+    for word in ("Lärm", "Geruch", "Müll"):
+        found = search(engine, word, per_page=200)
+        assert sorted(keys(found)) == sorted(key for key, written in standing.items() if written == word)
+    assert engine.status().documents == len(standing)
+
+
+def test_members_search_while_the_worker_writes(engine: Engine) -> None:
+    engine.put([post(1, "Müll im Keller")])
+    answers: list[Found] = []
+    done = threading.Event()
+
+    def keep_asking() -> None:
+        while not done.is_set():
+            answers.append(search(engine, '"Müll im Keller"'))
+
+    members = [threading.Thread(target=keep_asking) for _ in range(4)]
+    for member in members:
+        member.start()
+    for key in range(2, 42):
+        engine.put([post(key, "Müll im Keller")])
+    engine.rebuild([post(key, "Müll im Keller") for key in range(1, 51)])
+    done.set()
+    for member in members:
+        member.join()
+    assert not any(answer.degraded for answer in answers)
+    assert all(1 <= answer.total <= 50 for answer in answers)
+    assert search(engine, "Müll").total == 50
+
+
+# What an engine on disk has to survive
+
+
+def current(shelf: WhooshEngine) -> Path:
+    return whoosh_engine.Generations(folder_of(shelf)).in_use()
+
+
+def folder_of(shelf: WhooshEngine) -> Path:
+    return shelf._generations.folder
+
+
+def assert_well(shelf: WhooshEngine) -> None:
+    assert sorted(keys(search(shelf, "Räumung"))) == [3, 4, 5]
+    assert search(shelf, '"drei Monate"').total == 1
+    assert shelf.status().healthy
+    assert shelf.count_by_area() == {SQUALOR: 2, RENT: 2, PRIVATE: 1}
+
+
+def test_another_process_sees_what_the_worker_wrote(shelf: WhooshEngine) -> None:
+    web = WhooshEngine(folder_of(shelf))
+    assert search(web, "Geruch").total == 0
+    shelf.put([post(9, "Geruch")])
+    assert search(web, "Geruch").total == 1
+    shelf.rebuild(the_forum())
+    assert search(web, "Geruch").total == 0
+    assert_well(web)
+
+
+def test_a_forked_process_opens_its_own_files(shelf: WhooshEngine) -> None:
+    assert_well(shelf)
+    child = multiprocessing.get_context("fork").Process(target=lambda: os._exit(search(shelf, "Räumung").total))
+    child.start()
+    child.join()
+    assert child.exitcode == 3
+    assert_well(shelf)
+
+
+def test_many_small_writes_leave_few_segments(shelf: WhooshEngine) -> None:
+    for key in range(10, 110):
+        shelf.put([post(key, "Müll im Keller")])
+    shelf.remove(range(10, 60))
+    assert shelf.status().segments <= 24
+    assert search(shelf, "Müll").total == 50
+    assert_well_without_counts(shelf)
+
+
+def assert_well_without_counts(shelf: WhooshEngine) -> None:
+    assert sorted(keys(search(shelf, "Räumung"))) == [3, 4, 5]
+    assert shelf.status().healthy
+
+
+def test_old_generations_are_swept_and_so_are_leftovers_of_a_crash(shelf: WhooshEngine) -> None:
+    leftover = folder_of(shelf) / "g-0099"
+    leftover.mkdir()
+    (leftover / "half").write_text("half")
+    shelf.rebuild(the_forum())
+    assert [path.name for path in folder_of(shelf).glob("g-*")] == [current(shelf).name]
+    assert_well(shelf)
+
+
+def test_an_index_that_never_was_needs_a_rebuild(tmp_path: Path) -> None:
+    shelf = WhooshEngine(tmp_path / "index")
+    assert search(shelf, "Räumung") == Found(degraded=True)
+    assert (shelf.status().healthy, shelf.status().problem) == (False, "missing")
+    for write in (lambda: shelf.put(the_forum()), lambda: shelf.remove([1])):
+        with pytest.raises(IndexDamaged):
+            write()
+    with pytest.raises(IndexDamaged):
+        shelf.count_by_area()
+    shelf.rebuild(the_forum())
+    assert_well(shelf)
+
+
+def test_an_index_of_another_version_needs_a_rebuild(shelf: WhooshEngine) -> None:
+    name = current(shelf).name
+    (folder_of(shelf) / "current").write_text(json.dumps({"generation": name, "version": "of tomorrow"}))
+    assert search(shelf, "Räumung").degraded
+    assert shelf.status().problem == "other_version"
+    with pytest.raises(IndexDamaged, match="other_version"):
+        shelf.put(the_forum())
+    shelf.rebuild(the_forum())
+    assert_well(shelf)
+
+
+@pytest.mark.parametrize("written", ["", "{", "[]", "null", "{}", '{"generation": "g-7777", "version": "?"}'])
+def test_a_broken_current_file_is_damage(shelf: WhooshEngine, written: str) -> None:
+    (folder_of(shelf) / "current").write_text(written)
+    assert search(shelf, "Räumung").degraded
+    assert not shelf.status().healthy
+    shelf.rebuild(the_forum())
+    assert_well(shelf)
+
+
+def test_the_folder_goes_while_members_are_searching(shelf: WhooshEngine) -> None:
+    assert_well(shelf)
+    shutil.rmtree(folder_of(shelf))
+    assert search(shelf, "Räumung").degraded
+    assert shelf.status().problem == "missing"
+    with pytest.raises(IndexDamaged):
+        shelf.put(the_forum())
+    shelf.rebuild(the_forum())
+    assert_well(shelf)
+
+
+def test_lock_files_of_a_dead_worker_do_not_matter(shelf: WhooshEngine) -> None:
+    (folder_of(shelf) / "write.lock").write_text("4711")
+    (current(shelf) / "MAIN_WRITELOCK").write_text("4711")
+    shelf.put([post(9, "Geruch")])
+    assert search(shelf, "Geruch").total == 1
+
+
+def test_two_do_not_write_at_once(shelf: WhooshEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whoosh_engine, "SECONDS_TO_WAIT_FOR_WRITING", 0.0)
+    with WhooshEngine(folder_of(shelf))._alone():
+        with pytest.raises(IndexBusy):
+            shelf.put([post(9, "Geruch")])
+        with pytest.raises(IndexBusy):
+            shelf.rebuild([])
+        assert search(shelf, "Räumung").total == 3
+    shelf.put([post(9, "Geruch")])
+
+
+def test_a_worker_killed_in_a_commit_leaves_the_index_as_it_was(
+    shelf: WhooshEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(whoosh_engine.writing.SegmentWriter, "_commit_toc", killed)
+        with pytest.raises(KeyboardInterrupt):
+            shelf.put([post(3, "Geruch")])
+    assert_well(shelf)
+    shelf.put([post(9, "Geruch")])
+    assert search(shelf, "Geruch").total == 1
+
+
+def test_a_full_disk_is_not_damage(shelf: WhooshEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(whoosh_engine.writing.SegmentWriter, "_commit_toc", full)
+        with pytest.raises(OSError, match="No space"):
+            shelf.put([post(3, "Geruch")])
+    assert_well(shelf)
+
+
+def flip(path: Path, luck: random.Random) -> None:
+    content = bytearray(path.read_bytes())
+    content[luck.randrange(len(content))] ^= 1 << luck.randrange(8)
+    path.write_bytes(content)
+
+
+def truncate(path: Path, luck: random.Random) -> None:
+    os.truncate(path, luck.randrange(path.stat().st_size))
+
+
+def delete(path: Path, _: random.Random) -> None:
+    path.unlink()
+
+
+def damage(shelf: WhooshEngine, how: Callable[[Path, random.Random], None], luck: random.Random) -> None:
+    files = [path for path in sorted(current(shelf).glob("*MAIN_*")) if path.stat().st_size]
+    how(luck.choice(files), luck)
+
+
+@pytest.mark.parametrize("how", [flip, truncate, delete])
+@pytest.mark.parametrize("is_open", [True, False], ids=["open", "closed"])
+def test_damage_is_answered_noticed_and_repaired(
+    shelf: WhooshEngine, how: Callable[[Path, random.Random], None], is_open: bool
+) -> None:
+    for seed in range(40):
+        luck = random.Random(seed)
+        shelf.put([post(3, "Mietschulden über drei Monate.", "Räumung droht", area_id=RENT)])
+        shelf.remove([luck.randrange(1, 6)])
+        asker = WhooshEngine(folder_of(shelf))
+        if is_open:
+            search(asker, "Räumung")
+        damage(shelf, how, luck)
+        for text in ("Räumung", '"drei Monate"', "Räumung Xylophon -Geduld autor:Jonas", "-Müll"):
+            assert isinstance(search(asker, text), Found)
+        assert not asker.status().healthy
+        try_to_write(asker)
+        asker.rebuild(the_forum())
+        assert_well(asker)
+        assert_well(shelf)
+
+
+def try_to_write(engine: WhooshEngine) -> None:
+    """Damage that Whoosh does not run into may pass; damage it does run into has one name."""
+    try:
+        engine.put([post(9, "Geruch")])
+        engine.remove([1])
+    except IndexDamaged:
+        pass
