@@ -28,7 +28,7 @@ from forum.search.documents import all_documents, standing_by_area
 from forum.search.queries import Wish
 from forum.search.queries import search as find
 from forum.serving import serve, serve_worker
-from forum.trade import AREAS
+from forum.areas.trade import AREAS
 from forum.transfer import ndjson
 from forum.transfer.format import WrongLine
 from forum.transfer.mbox import MboxImport
@@ -196,9 +196,10 @@ def init(
         index.rebuild()
         click.echo(_("%(name)s is ready. Start it with: forum run", name=name))
         click.echo(
-            _(
-                "Your sign-in link (%(days)s days): %(link)s",
-                days=terms.link_days,
+            i18n.ngettext(
+                "Your sign-in link (%(num)s day): %(link)s",
+                "Your sign-in link (%(num)s days): %(link)s",
+                terms.link_days,
                 link=f"{terms.address}/welcome/{key}",
             )
         )
