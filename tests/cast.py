@@ -129,7 +129,7 @@ class Person:
     def sees(self, words: str) -> bool:
         """Whether the page that was read last says this."""
         assert self.page is not None
-        return words in unescape(self.page.text)
+        return words in unescape(self.page.text).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def post_id(app: Flask, thread: int, number: int) -> int:
