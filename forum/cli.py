@@ -2,13 +2,12 @@
 
 import functools
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from flask import Flask, current_app
@@ -16,6 +15,7 @@ from flask import Flask, current_app
 from forum import clock, config, create_app, i18n, migrations, outbox
 from forum.areas import queries as areas
 from forum.areas.actions import create_area
+from forum.areas.trade import AREAS
 from forum.checks import examine
 from forum.db import db, transaction
 from forum.errors import Problem
@@ -28,7 +28,6 @@ from forum.search.documents import all_documents, standing_by_area
 from forum.search.queries import Wish
 from forum.search.queries import search as find
 from forum.serving import serve, serve_worker
-from forum.areas.trade import AREAS
 from forum.transfer import ndjson
 from forum.transfer.format import WrongLine
 from forum.transfer.mbox import MboxImport
@@ -38,32 +37,34 @@ from forum.worker import work_off
 DEMO = Path(__file__).parent / "demo" / "network.ndjson"
 
 
-@click.group()
+class Door(click.Command):
+    """A command: a wrong setting, line or act is one clear sentence and exit code 1, never a stack trace."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, and put into words what went wrong."""
+        try:
+            return super().invoke(ctx)
+        except (config.WrongSetting, WrongLine) as error:
+            raise click.ClickException(str(error)) from error
+        except Problem as problem:
+            raise click.ClickException(sentence(problem)) from problem
+
+
+class Doors(click.Group):
+    """A group of such commands."""
+
+    command_class = Door
+    group_class = type
+
+
+@click.group(cls=Doors)
 def forum() -> None:
     """Forum and mailing list in one for closed professional circles."""
 
 
 def main() -> None:
-    """The console script: a wrong setting or a refused act is one clear line, never a stack trace."""
-    try:
-        forum.main(standalone_mode=False)
-    except (config.WrongSetting, WrongLine) as error:
-        fail(str(error))
-    except Problem as problem:
-        fail(sentence(problem))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except BrokenPipeError:
-        os._exit(0)
-
-
-def fail(said: str) -> NoReturn:
-    """Say what is wrong and exit with 1."""
-    click.echo(said, err=True)
-    sys.exit(1)
+    """The console script."""
+    forum()
 
 
 def in_app(command: Callable[..., Any]) -> Callable[..., Any]:
