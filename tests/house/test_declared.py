@@ -109,3 +109,9 @@ def test_routes_are_unique() -> None:
 def test_the_app_has_routes(tmp_path: Path) -> None:
     app: Flask = create_app(load(instance=tmp_path))
     assert len(list(app.url_map.iter_rules())) > 30
+
+
+def test_every_package_is_shipped() -> None:
+    listed = (ROOT / "setup.cfg").read_text().partition("packages =\n")[2].partition("package_dir")[0].split()
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "forum").rglob("__init__.py")}
+    assert set(listed) == there | {"forum.templates", "forum.static"}
