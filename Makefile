@@ -30,7 +30,7 @@ debian: # servers and browser for the tests, where they are missing and may be i
 lint: .venv/ready-dev ## style of code and templates
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/djlint --check --lint templates --quiet
+	$(BIN)/djlint --lint templates --quiet
 
 types: .venv/ready-dev ## types, strictly
 	$(BIN)/mypy
@@ -49,9 +49,9 @@ lock: .venv/ready-dev ## lock the newest versions that setup.cfg and requirement
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade setup.cfg -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade requirements-dev.in -o requirements-dev.txt
 
-words: .venv/ready-dev ## list the sentences of the pages that want a translation
-	$(BIN)/pybabel extract --quiet -F babel.cfg -k N_ -o .venv/words.pot .
-	@echo "compare .venv/words.pot with forum/locale/de/LC_MESSAGES/messages.po"
+words: .venv/ready-dev ## bring the German catalogue up to the sentences in code and templates
+	$(BIN)/pybabel -q extract -F babel.cfg -k N_ --ignore-dirs '.*' --add-location=file --sort-by-file --no-wrap -o .venv/words.pot .
+	$(BIN)/pybabel -q update -i .venv/words.pot -d forum/locale -l de --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 
 clean: ## remove what was made: environment, caches, demonstration
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache instance/demo bench/data

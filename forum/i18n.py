@@ -49,7 +49,7 @@ def speak(code: str | None, zone: str | None = None) -> None:
 @contextmanager
 def speaking(code: str) -> Iterator[None]:
     """Speak a language for a while."""
-    token = _language.set(code)
+    token = _language.set(code if code in languages() else "de")
     try:
         yield
     finally:
@@ -105,7 +105,8 @@ def _when(on: date, hour: int, minute: int, today: date, code: str) -> str:
     if on == today - timedelta(days=1):
         return gettext("yesterday, %(time)s", time=time)
     if on.year == today.year:
-        return f"{format_date(on, gettext('d MMMM'), locale=code)}, {time}"
+        day_and_month = gettext("d MMMM")
+        return f"{format_date(on, day_and_month, locale=code)}, {time}"
     return _day(on, code)
 
 
@@ -116,7 +117,7 @@ def day(moment: datetime) -> str:
 
 @lru_cache(maxsize=4096)
 def _day(on: date, code: str) -> str:
-    return format_date(on, "long", locale=code)
+    return format_date(on, gettext("d MMMM y"), locale=code)
 
 
 def exact(moment: datetime) -> str:
