@@ -167,7 +167,7 @@ def clean(html: str) -> str:
 
 def _stays(tag: str, attribute: str, value: str) -> bool:
     pattern = ALLOWED_VALUES.get(attribute)
-    return attribute in ALLOWED[tag] and (pattern is None or pattern.fullmatch(value) is not None)
+    return attribute in ALLOWED.get(tag, ()) and (pattern is None or pattern.fullmatch(value) is not None)
 
 
 class _BleachOfThread(threading.local):
@@ -379,10 +379,11 @@ PARSER = _parser()
 
 
 def _lower_headings(tokens: list[Token]) -> None:
-    """The page's own headings come first: those of a post begin with h3."""
-    for token in tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+    """The page's own headings come first: those of a post begin with h3, whatever its author began with, and skip none."""
+    headings = [token for token in tokens if token.type in ("heading_open", "heading_close")]
+    levels = sorted({token.tag for token in headings})
+    for token in headings:
+        token.tag = f"h{min(6, levels.index(token.tag) + 3)}"
 
 
 _TASK = re.compile(r"\[([ xX])\]\s+")

@@ -34,6 +34,8 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
 class RowNumber(IntegerConverter):
     """A number in an address; what no row can have is no such address."""
 
+    regex = "[0-9]+"
+
     def __init__(self, map_: Map) -> None:
         super().__init__(map_, max=2**31 - 1)
 
@@ -46,8 +48,8 @@ def open_doors(app: Flask, terms: Settings) -> None:
     session.start(app)
     problems.watch(app)
     door.add_routes(app, terms.demo)
+    app.after_request(later.hang_on)  # the last one that is named runs first: what puts things off comes below
     app.after_request(session.note_visit)
-    app.after_request(later.hang_on)
     answers.dress(app, terms.https)
     if terms.trusted_proxies:
         hops = terms.trusted_proxies

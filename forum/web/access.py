@@ -7,7 +7,6 @@ from flask import Response, request
 
 from forum.db import transaction
 from forum.errors import Invalid, Problem
-from forum.i18n import sentence
 from forum.members import actions, passwords, queries
 from forum.members.models import Member
 from forum.web import session
@@ -51,8 +50,7 @@ def _onward() -> Response:
     if kept is None:
         return go(own_path(sent("next") or "/"))
     fields = [(name, value) for name, value in kept["fields"]]
-    text = dict(fields).get("body", "")
-    return page("errors/expired.html", action=kept["action"], fields=fields, text=text)
+    return page("errors/expired.html", action=kept["action"], fields=fields, secret=())
 
 
 def _kept(resend: str) -> dict[str, Any] | None:
@@ -60,16 +58,17 @@ def _kept(resend: str) -> dict[str, Any] | None:
         kept = json.loads(resend)
         fields = [(str(name), str(value)) for name, value in kept["fields"]]
         action = own_path(str(kept["action"]))
-    except (ValueError, TypeError, KeyError):
+        "".join((action, *(text for field in fields for text in field))).encode()  # half a character cannot be shown
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return {"action": action, "fields": fields} if fields and action != "/" else None
 
 
 def _form(email: str = "", code: str = "", status: int = 200, next_path: str = "") -> Response:
-    errors = {"email": sentence(Problem(code))} if code else {}
+    errors = said(Invalid(code, "email")) if code else {}
     return page(
-        "access/sign_in.html", status, errors=errors, email=email, next=next_path or own_path(sent("next") or "/"),
-        resend=sent("resend"), text="", people=demo_people(),
+        "access/sign_in.html", status, here="sign-in", errors=errors, email=email,
+        next=next_path or own_path(sent("next") or "/"), resend=sent("resend"), text="", people=demo_people(),
     )  # fmt: skip
 
 

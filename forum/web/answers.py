@@ -23,13 +23,15 @@ _PACK_FROM = 1000
 
 def dress(app: Flask, https: bool) -> None:
     """Have all answers carry their headers."""
-    always = {**_ALWAYS, **({"Strict-Transport-Security": "max-age=31536000"} if https else {})}
+    always = {**_ALWAYS, "Cache-Control": "no-store"}
+    if https:
+        always["Strict-Transport-Security"] = "max-age=31536000"
 
     @app.after_request
     def headers(answer: Response) -> Response:
-        for name, value in always.items():
-            answer.headers.setdefault(name, value)
-        answer.headers.setdefault("Cache-Control", "no-store")
+        has = {name for name, _ in answer.headers}
+        for name in always.keys() - has:
+            answer.headers.add(name, always[name])
         return _packed(answer)
 
 

@@ -9,7 +9,7 @@ from forum.errors import Invalid
 from forum.text import MAX_SOURCE
 from forum.threads.actions import start_thread
 from forum.threads.models import LONGEST_TITLE
-from forum.threads.queries import STATES, threads_of_area
+from forum.threads.queries import STATES, readable_thread, threads_of_area
 from forum.threads.rules import kinds_to_start
 from forum.web.door import route
 from forum.web.pages import found, fresh_key, go, page, said, sent
@@ -51,6 +51,7 @@ def create(slug: str) -> Response:
         thread = start_thread(viewer(), area, kind, title, body, sent("send_key"))
     except Invalid as problem:
         return _form(slug, kind, title, body, errors=said(problem), status=422)
+    found(readable_thread(viewer(), thread.id))  # sent twice, it may have been moved out of sight in between
     return go(f"/threads/{thread.id}-{thread.slug}")
 
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Literal
 
-from flask import Flask, make_response, request
+from flask import Flask, Response, make_response, request
+from sqlalchemy.exc import DBAPIError
 
-from forum.db import db, transaction
+from forum.db import collided, db, transaction
 from forum.errors import Missing
+from forum.web.later import forget_later
 from forum.web.session import SignInNeeded, viewer_or_none
 
 Allow = Literal["anyone", "member", "facilitator", "administrator"]
@@ -59,14 +61,27 @@ def _guarded(view: Callable[..., Any], allow: Allow, own_transaction: bool) -> C
         if request.method not in _CHANGING or own_transaction:
             _admit(allow)
             return view(**values)
-        with transaction():
-            _admit(allow)
-            response = make_response(view(**values))
-            if response.status_code >= 400:
-                db.session.rollback()
-            return response
+        try:
+            return _changing(view, allow, values)
+        except DBAPIError as error:
+            if not collided(error):
+                raise
+            # Another request was first to take a unique key (a double click, the first visit on two devices)
+            # or both waited for each other. Nothing of this one is kept, so it is done anew, once: now it
+            # finds what the first did, and answers to that as if it had come a moment later.
+            forget_later()
+            return _changing(view, allow, values)
 
     return guarded
+
+
+def _changing(view: Callable[..., Any], allow: Allow, values: dict[str, Any]) -> Response:
+    with transaction():
+        _admit(allow)
+        response = make_response(view(**values))
+        if response.status_code >= 400:
+            db.session.rollback()
+        return response
 
 
 def _admit(allow: Allow) -> None:

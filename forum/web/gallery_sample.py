@@ -34,6 +34,10 @@ def sample(now: datetime | None = None) -> Row:
             "thanks": 0,
             "thanked": False,
             "attachments": [],
+            "markable": number > 1,
+            "takes_back": False,
+            "restorable": False,
+            "deleted_by_me": False,
         }
         return Row(**{**row, **changes})
 
@@ -87,7 +91,7 @@ def sample(now: datetime | None = None) -> Row:
                 "Beratungsstellen</a>.</p>"
             ),
         ),
-        post(3, author_id=3, author_name="Ehemaliges Mitglied", deleted=True),
+        post(3, author_id=3, author_name="Ehemaliges Mitglied", deleted=True, restorable=True),
         post(
             4,
             author_id=4,

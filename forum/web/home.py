@@ -2,9 +2,8 @@
 
 from flask import Response
 
-from forum.areas.queries import readable_areas
 from forum.practices.queries import recommendations
-from forum.threads.queries import threads_for_me, unanswered_questions, unread_by_area
+from forum.threads.queries import areas_with_unread, threads_for_me, unanswered_questions
 from forum.web.door import route
 from forum.web.pages import page, with_openings
 from forum.web.session import viewer_or_none
@@ -18,16 +17,20 @@ def show() -> Response:
     viewer = viewer_or_none()
     if viewer is None:
         return page("home/landing.html")
-    unread = unread_by_area(viewer)
+    areas = areas_with_unread(viewer)
+    unread = sum(area.unread for area in areas)
     moved = threads_for_me(viewer)
+    new = [thread for thread in moved if thread.unread]
+    shown = {thread.id for thread in new}
     recommended = recommendations(viewer, most=_SHOWN_RECOMMENDATIONS).rows
     return page(
         "home/show.html",
         here="threads",
-        unread_total=sum(unread.values()),
-        new=[thread for thread in moved if thread.unread],
+        unread_total=unread,
+        new=new,
+        further=max(0, unread - len(new)),
         moved=[thread for thread in moved if not thread.unread],
-        unanswered=unanswered_questions(viewer),
+        unanswered=[thread for thread in unanswered_questions(viewer) if thread.id not in shown],
         recommended=with_openings(recommended, 160),
-        areas=[{**area._mapping, "unread": unread.get(area.id, 0)} for area in readable_areas(viewer)],
+        areas=areas,
     )

@@ -15,6 +15,11 @@ def later(work: Callable[[], None]) -> None:
     g.setdefault("later", []).append(work)
 
 
+def forget_later() -> None:
+    """Forget what was put off by a request that is done anew."""
+    g.pop("later", None)
+
+
 def hang_on(answer: Response) -> Response:
     """Have the answer do what was put off, as soon as the server is through with it."""
     waiting: list[Callable[[], None]] = g.pop("later", [])

@@ -6,30 +6,38 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from flask import Response, make_response, redirect, render_template, request
+from flask import Response, make_response, redirect, request
 
 from forum import i18n
 from forum.errors import Invalid, Missing
+from forum.members.models import Viewer
 from forum.text import extract, plain
 from forum.threads.queries import unread_threads
 from forum.web.session import network, settings, viewer_or_none
+from forum.web.templating import rendered
 
 T = TypeVar("T")
+_NOT_OWN = re.compile(r"<(blockquote|table)\b(?:(?!<blockquote|<table).)*?</\1>", re.DOTALL)
 _OWN_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+
+
+def reader() -> Viewer | None:
+    """Who reads, in whose language is spoken from here on; with a guest it is the network's."""
+    who, name = viewer_or_none(), network()
+    if who is None and name is not None:
+        i18n.speak(name.language)
+    return who
 
 
 def page(template: str, status: int = 200, here: str = "", **context: Any) -> Response:
     """The template, with viewer, network and the number of unread threads."""
-    reader, name = viewer_or_none(), network()
-    if reader is None and name is not None:
-        i18n.speak(name.language)
+    who = reader()
     if "unread_total" not in context:
-        context["unread_total"] = unread_threads(reader) if reader else 0
-    html = render_template(
+        context["unread_total"] = unread_threads(who) if who else 0
+    html = rendered(
         template,
-        viewer=reader,
-        network=name or {"name": "Fachkreis"},
-        language=i18n.language(),
+        viewer=who,
+        network=network() or {"name": "Fachkreis"},
         here=here,
         demo=settings().demo,
         **context,
@@ -44,13 +52,13 @@ def go(path: str) -> Response:
 
 @lru_cache(maxsize=1024)
 def opening(html: str, length: int = 200) -> str:
-    """The first words of a post, for lists."""
-    return extract(plain(html), length)
+    """The first words of a post, for lists: the author's own, not those of a quotation or a table."""
+    return extract(plain(_NOT_OWN.sub("", html)), length) or extract(plain(html), length)
 
 
 def with_openings(rows: Iterable[Any], length: int) -> list[dict[str, Any]]:
     """Rows that hold a post's HTML, with its first words."""
-    return [{**row._mapping, "extract": opening(row.html, length)} for row in rows]
+    return [row._asdict() | {"extract": opening(row.html, length)} for row in rows]
 
 
 def own_path(path: str) -> str:
@@ -82,4 +90,5 @@ def fresh_key() -> str:
 
 def said(problem: Invalid) -> dict[str, str]:
     """The form's errors: field → sentence."""
+    reader()
     return {problem.field: i18n.sentence(problem)}

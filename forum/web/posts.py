@@ -142,7 +142,7 @@ def do_restore(post_id: int) -> Response:
     """Bring a deleted post back."""
     opened, post = found(open_post(viewer(), post_id))
     try:
-        if post.deleted_by_id == viewer().id:
+        if viewer().id == post.author_id == post.deleted_by_id:
             actions.restore_post(viewer(), opened, post, settings().undo_hours)
         else:
             moderation.restore_post(viewer(), opened, post, sent("reason"))
@@ -159,7 +159,7 @@ def _restore_form(post_id: int, errors: dict[str, str] | None = None, status: in
     require(rules.can_restore(viewer(), opened, post.deleted_by_id, post.deleted_at, hours), "undo_too_late")
     return page(
         "posts/restore.html", status, here="threads", thread=opened.thread, post=post, errors=errors or {},
-        extract=opening(post.html), others=post.deleted_by_id != viewer().id, reason=sent("reason"),
+        extract=opening(post.html), others=not viewer().id == post.author_id == post.deleted_by_id, reason=sent("reason"),
         longest_reason=LONGEST_REASON,
     )  # fmt: skip
 

@@ -4,22 +4,25 @@ import json
 import logging
 import secrets
 from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Flask, Response, make_response, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 
 from forum import i18n
 from forum.db import db
 from forum.errors import Missing, Problem, Refused
-from forum.web.pages import go, page
+from forum.web.pages import go, own_path, page, reader
 from forum.web.session import SignInNeeded, network
 
 log = logging.getLogger(__name__)
 
-# Fields that are secret, or made anew, are not sent again.
-_NOT_KEPT = frozenset({"csrf_token", "password", "present", "repeated", "resend"})
+# Fields that are secret are asked for again; a token is made anew.
+_SECRET = ("present", "password", "repeated")
+_NOT_KEPT = frozenset({"csrf_token", *_SECRET})
 _CODES = {400: "broken_text", 403: "not_allowed", 404: "missing", 405: "method", 413: "too_large"}
 
 
@@ -32,12 +35,20 @@ class TooLarge(Problem):
 def watch(app: Flask) -> None:
     """Turn every failure into a page in the reader's language."""
     CSRFProtect(app)
+    app.before_request(_straighten)
     app.register_error_handler(CSRFError, _expired)
     app.register_error_handler(SignInNeeded, _sign_in)
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(OperationalError, _database)
     app.register_error_handler(Exception, _bug)
+
+
+def _straighten() -> Response | None:
+    """Lead to the same page spelt properly ourselves: Flask's own answer would name the host the request came with."""
+    if not isinstance(request.routing_exception, RequestRedirect):
+        return None
+    return go(own_path(urlsplit(request.routing_exception.new_url)._replace(scheme="", netloc="").geturl()))
 
 
 def kept_fields() -> list[tuple[str, str]]:
@@ -50,7 +61,8 @@ def kept_fields() -> list[tuple[str, str]]:
 
 def _expired(_error: CSRFError) -> Response:
     """A form that was open too long, or came from elsewhere: nothing is done until it is sent again from here."""
-    return page("errors/expired.html", 400, action=request.path, fields=kept_fields(), text=_text())
+    secret = [name for name in _SECRET if name in request.form]
+    return page("errors/expired.html", 400, action=request.path, fields=kept_fields(), secret=secret)
 
 
 def _sign_in(_error: SignInNeeded) -> Response:
@@ -58,12 +70,17 @@ def _sign_in(_error: SignInNeeded) -> Response:
     if network() is None:
         return _problem(Problem("not_set_up"))
     if request.method in ("GET", "HEAD"):
-        return go("/sign-in" if request.path == "/" else f"/sign-in?next={request.full_path.rstrip('?')}")
+        wanted = f"{quote(request.path)}?{request.query_string.decode('ascii', 'replace')}".rstrip("?")
+        return go("/sign-in" if wanted == "/" else f"/sign-in?{urlencode({'next': wanted}, safe='/')}")
     resend = json.dumps({"action": request.path, "fields": kept_fields()})
-    return page("access/sign_in.html", 401, errors={}, email="", next="/", resend=resend, text=_text(), people=())
+    return page(
+        "access/sign_in.html", 401, here="sign-in", errors={}, email="", next="/",
+        resend=resend, text=_text(), people=(),
+    )  # fmt: skip
 
 
 def _problem(problem: Problem) -> Response:
+    reader()  # the sentence is put together before the page is
     return page(
         "errors/problem.html",
         problem.status,

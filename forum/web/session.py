@@ -87,11 +87,13 @@ def network() -> NetworkName | None:
 
 
 def remember(member: Member) -> None:
-    """Sign the member in on this device, under a new key."""
+    """Sign the member in on this device, under a new key; who was signed in on it before is signed out."""
+    if viewer_or_none():
+        forget()
     session.clear()
     key = actions.sign_in(member, request.headers.get("User-Agent", ""))
     session.permanent = True
-    login_user(SignedIn(key))
+    login_user(_owner(key))
 
 
 def forget() -> None:

@@ -1,6 +1,9 @@
 """A thread: reading it page by page, replying, and what facilitators do to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -30,7 +33,7 @@ from forum.web.door import route
 from forum.web.later import later
 from forum.web.pages import found, fresh_key, go, number, page, said, sent, with_openings
 from forum.web.posts import rendered
-from forum.web.session import viewer
+from forum.web.session import settings, viewer
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ def _show(thread_id: int, slug: str = "", **form: Any) -> Response:
     if "unread" in request.args:
         return _to_first_unread(reader, thread)
     pages = page_of(max(thread.last_number, 1))
-    current = pages if request.args.get("page") == "last" else min(number(request.args.get("page", ""), 1) or 1, pages)
+    last = bool(form) or request.args.get("page") == "last"  # a reply that is not sent yet belongs below the last post
+    current = pages if last else min(number(request.args.get("page", ""), 1) or 1, pages)
     return _page(reader, thread, current, pages, **form)
 
 
@@ -85,17 +89,18 @@ def _page(
         later(lambda: actions.mark_read(reader.id, thread.id, seen))
     moderates = rules.can_moderate(reader, thread)
     asks = thread.kind == "question" and thread.author_id == reader.id
+    new_from, new_since = _newline(reader, thread, rows)
     return page(
         "threads/show.html",
         status,
         here="threads",
         thread=thread,
-        posts=_posts(rows, marks, attachments_of_page(thread, current), thread.kind),
+        posts=_posts(reader, thread, rows, marks, attachments_of_page(thread, current)),
         recommended=with_openings(marks.recommended, 200) if current == 1 else (),
         page_number=current,
         pages=pages,
-        # The line stands where the reader stopped, unless all of the thread is new.
-        new_from=thread.read_number + 1 if thread.read_number and thread.read_number < thread.last_number else 0,
+        new_from=new_from,
+        new_since=new_since,
         may=May(rules.can_reply(reader, thread), True, asks, moderates),
         body=body or _quotation(reader, thread.id),
         reply_to=request.args.get("quote", "") or sent("reply_to"),
@@ -106,7 +111,23 @@ def _page(
     )
 
 
-def _posts(rows: Any, marks: MarksOfThread, attachments: dict[int, list[AnyRow]], kind: str) -> list[dict[str, Any]]:
+def _newline(reader: Viewer, thread: AnyRow, rows: Sequence[AnyRow]) -> tuple[int, datetime | None]:
+    """Where the line "new since" stands: where the reader stopped, and none when all of the thread is new."""
+    if thread.read_number:
+        return (thread.read_number + 1 if thread.read_number < thread.last_number else 0), thread.read_at
+    since = reader.caught_up_at
+    if since is None or not rows or rows[0].created_at > since:
+        return 0, None
+    return next((row.number for row in rows if row.created_at > since), 0), since
+
+
+def _posts(
+    reader: Viewer,
+    thread: AnyRow,
+    rows: Sequence[AnyRow],
+    marks: MarksOfThread,
+    attachments: dict[int, list[AnyRow]],
+) -> list[SimpleNamespace]:
     """The rows as the post macro wants them."""
     recommended: dict[int, list[Any]] = {}
     pending: dict[int, list[Any]] = {}
@@ -114,24 +135,33 @@ def _posts(rows: Any, marks: MarksOfThread, attachments: dict[int, list[AnyRow]]
         recommended.setdefault(mark.post_id, []).append(mark)
     for mark in marks.pending:
         pending.setdefault(mark.post_id, []).append(mark)
+    mine = {mark.post_id for mark in (*marks.recommended, *marks.pending) if mark.member_id == reader.id}
+    hours, columns = settings().undo_hours, rows[0]._fields if rows else ()
     return [
-        {
-            **row._mapping,
-            "initials": initials(row.author_name),
-            "deleted": row.deleted_at is not None,
-            "recommended": recommended.get(row.id, ()),
-            "pending": pending.get(row.id, ()),
-            "thanked": row.id in marks.thanked,
-            "attachments": attachments.get(row.id, ()),
-            "markable": is_answer(kind, row.number),
-        }
+        SimpleNamespace(
+            **dict(zip(columns, row, strict=True))
+            | {
+                "initials": initials(row.author_name),
+                "deleted": row.deleted_at is not None,
+                "recommended": recommended.get(row.id, ()),
+                "pending": pending.get(row.id, ()),
+                "takes_back": row.id in mine,
+                "thanked": row.id in marks.thanked,
+                "attachments": attachments.get(row.id, ()),
+                "markable": is_answer(thread.kind, row.number),
+                "restorable": row.deleted_at is not None
+                and rules.can_restore(reader, thread, row.deleted_by_id, row.deleted_at, hours),
+                "deleted_by_me": row.deleted_by_id == reader.id,
+            }
+        )
         for row in rows
     ]
 
 
 def _quotation(reader: Viewer, thread_id: int) -> str:
     """The post to be quoted, if it stands in this thread."""
-    opened = open_post(reader, number(request.args.get("quote", "")))
+    wanted = number(request.args.get("quote", ""))
+    opened = open_post(reader, wanted) if wanted else None
     if opened is None or opened[0].thread.id != thread_id or opened[1].deleted_at is not None:
         return ""
     return quote(opened[1].body, opened[1].author.name)
@@ -195,7 +225,7 @@ def _act(opened: Opened, act: str, reason: str) -> None:
         area = found(readable_area_by_id(actor, number(sent("area"))))
         moderation.move(actor, opened, area.id, reason)
     else:
-        raise Invalid("kind_unknown", "act")
+        raise Invalid("act_unknown", "act")
 
 
 def _moderate(thread_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:

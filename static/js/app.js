@@ -102,14 +102,11 @@ addEventListener('keydown', event => {
     const search = $('.bar input[type=search]');
     if (search) { event.preventDefault(); search.focus(); search.select(); }
   } else if (event.key === 'Escape') {
-    const menu = $('.menu[open]');
+    const menu = $('.menu[open], .ask[open]');
     if (menu) { menu.open = false; $('summary', menu).focus(); }
   }
 });
 document.addEventListener('click', event => {
-  const menu = $('.menu[open]');
+  const menu = $('.menu[open], .ask[open]');
   if (menu && !menu.contains(event.target)) menu.open = false;
 });
-
-// A table wider than the screen can be scrolled by keyboard.
-for (const table of $$('.text table')) if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;

@@ -1,18 +1,12 @@
 """A real browser opens what thousands of attacks have become, with no content security policy to help."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from forum import text
-
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-
-pytestmark = pytest.mark.browser
 
 # Counts what attacks call to show that they run. Set before any of them is on the page.
 ALARM = """
@@ -48,31 +42,21 @@ def payloads() -> list[str]:
     pytest.skip("the attacks are not on this machine: no shared/data/f-xss-payloads above the tests")
 
 
-def in_every_place(payload: str) -> str:
+def in_places(payload: str, number: int) -> str:
+    """The payload as it is, and in every second of the places where Markdown takes one."""
     return "\n\n".join(
         [
             payload,
-            f"[x]({payload})",
-            f"![{payload}]({payload})",
-            f"<{payload}>",
-            f'[x](/x "{payload}")',
-            f"| {payload} |\n|---|\n| {payload} |",
-            f"https://a.de/{payload}[^1]\n\n[^1]: {payload}",
+            *[
+                f"[x]({payload})",
+                f"![{payload}]({payload})",
+                f"<{payload}>",
+                f'[x](/x "{payload}")',
+                f"| {payload} |\n|---|\n| {payload} |",
+                f"https://a.de/{payload}[^1]\n\n[^1]: {payload}",
+            ][number % 2 :: 2],
         ]
     )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        missing = f"there is no Chromium at {CHROMIUM}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
-        yield chromium
-        chromium.close()
 
 
 class Reader:
@@ -108,10 +92,10 @@ def reader(browser: Browser) -> Iterator[Reader]:
 
 
 def test_no_attack_runs_and_none_calls_anybody(reader):
-    posts = [text.render(in_every_place(payload)) for payload in payloads()]
+    posts = [text.render(in_places(payload, number)) for number, payload in enumerate(payloads())]
     for start in range(0, len(posts), 400):
         reader.read("\n".join(posts[start : start + 400]))
-    assert reader.elements > 10 * len(posts)
+    assert reader.elements > 5 * len(posts)
     assert (reader.hits, reader.calls, reader.dialogs) == (0, [], [])
 
 

@@ -1,0 +1,140 @@
+"""Every page a person can meet, by name: who opens it and what they do to get there."""
+
+# ruff: noqa: E501 - the list of pages reads best with one page a line
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Visitor
+
+# Sends the last form of the page that posts to this address, as the browser would without the script's help.
+_SEND = """
+([action, fields]) => {
+  const form = document.querySelector(`form[method=post][action^="${action}"]`);
+  for (const [name, value] of Object.entries(fields)) {
+    const known = form.elements[name], hidden = Object.assign(document.createElement('input'), { type: 'hidden', name });
+    (known && known.type !== 'submit' ? known : form.appendChild(hidden)).value = value;
+  }
+  form.dataset.sent = 'yes';
+  form.submit();
+}
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One page: its status, who opens it, the way there."""
+
+    who: str
+    way: Callable[[Visitor], object]
+    status: int = 200
+
+    def opened_by(self, visitor: Visitor) -> Page:
+        """Go there; the answer's status is as expected."""
+        answers: list[int] = []
+        visitor.page.on(
+            "response",
+            lambda answer: answers.append(answer.status) if answer.request.is_navigation_request() else None,
+        )
+        self.way(visitor)
+        visitor.page.wait_for_load_state("load")
+        assert answers[-1] == self.status, answers
+        return visitor.page
+
+
+def at(path: str) -> Callable[[Visitor], object]:
+    """Simply open the address."""
+    return lambda visitor: visitor.opens(path)
+
+
+def post(uid: str, number: int, act: str) -> Callable[[Visitor], object]:
+    """What can be done with a post."""
+    return lambda visitor: visitor.opens(f"{visitor.site.post(uid, number)}/{act}")
+
+
+def thread(uid: str, rest: str = "") -> Callable[[Visitor], object]:
+    """A thread of the demonstration."""
+    return lambda visitor: visitor.opens(visitor.site.thread(uid) + rest)
+
+
+def send(first: Callable[[Visitor], object], action: str, **fields: str) -> Callable[[Visitor], object]:
+    """Open a page, fill the form that posts to this address and send it, without the browser's own checks."""
+
+    def way(visitor: Visitor) -> None:
+        first(visitor)
+        with visitor.page.expect_navigation():
+            visitor.page.evaluate(_SEND, [action, fields])
+
+    return way
+
+
+def _welcome(visitor: Visitor) -> None:
+    visitor.opens(visitor.site.demo.welcome)
+
+
+_NEW = "/areas/verwahrlosung/new"
+_BODY = "Frau M. öffnet **nicht** mehr.\n\n- [ ] Brief\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+
+PLACES = {
+    "landing": Place("", at("/")),
+    "sign-in": Place("", at("/sign-in?next=/practices")),
+    "sign-in, wrong": Place("", send(at("/sign-in"), "/sign-in", email="frieda@weserufer.example", password="x"), 422),
+    "welcome": Place("", _welcome),
+    "welcome, wrong": Place("", send(_welcome, "/welcome", password="kurz", repeated="anders"), 422),
+    "welcome, used up": Place("", at("/welcome/gibt-es-nicht"), 422),
+    "home": Place("frieda", at("/")),
+    "home of the administration": Place("administrator", at("/")),
+    "area": Place("frieda", at("/areas/verwahrlosung")),
+    "area, nothing such": Place("frieda", at("/areas/mitteilungen?state=unanswered")),
+    "area of announcements, new": Place("frieda", at("/areas/mitteilungen/new"), 403),
+    "thread": Place("frieda", thread("t-045")),
+    "thread for facilitators": Place("robert", thread("t-045")),
+    "thread of two pages": Place("frieda", thread("t-027")),
+    "thread, last page": Place("frieda", thread("t-027", "?page=last")),
+    "thread, closed": Place("frieda", thread("t-029")),
+    "thread from a mailing list": Place("frieda", thread("liste")),
+    "thread with a gap": Place("frieda", thread("t-018")),
+    "thread with a gap, for facilitators": Place("robert", thread("t-018")),
+    "new thread": Place("frieda", at(_NEW)),
+    "new thread, empty": Place("frieda", send(at(_NEW), _NEW, title="", body=""), 422),
+    "new thread, preview": Place("frieda", send(at(_NEW), _NEW, title="Titel", body=_BODY, preview="1")),
+    "new thread of facilitators": Place("robert", at(_NEW)),
+    "reply, quoting": Place("frieda", lambda visitor: visitor.opens(f"{visitor.site.thread('t-045')}?quote={visitor.site.post('t-045', 4)[7:]}#body")),
+    "reply, preview": Place("frieda", send(thread("t-045"), "/threads/", body=_BODY, preview="1")),
+    "reply, empty": Place("frieda", send(thread("t-045"), "/threads/", body=" "), 422),
+    "edit": Place("frieda", post("t-045", 1, "edit")),
+    "edit, for facilitators": Place("robert", post("t-045", 1, "edit")),
+    "edit, somebody was faster": Place("frieda", send(post("t-045", 5, "edit"), "/posts/", body="Anders", version="1"), 409),
+    "delete": Place("frieda", post("t-045", 1, "delete")),
+    "delete, without reason": Place("robert", send(post("t-045", 1, "delete"), "/posts/", reason=""), 422),
+    "restore": Place("frieda", post("t-018", 4, "restore")),
+    "restore, for facilitators": Place("robert", post("t-018", 4, "restore")),
+    "history": Place("frieda", post("t-045", 5, "history")),
+    "history of what nobody changed": Place("frieda", post("t-045", 1, "history")),
+    "recommend": Place("frieda", post("t-045", 3, "recommend")),
+    "recommend, without reason": Place("frieda", send(post("t-045", 3, "recommend"), "/posts/", for_what="", reason=""), 422),
+    "withdraw": Place("frieda", post("t-045", 2, "recommend")),
+    "practices": Place("frieda", at("/practices")),
+    "practices of an area": Place("frieda", at("/practices?area=mitteilungen")),
+    "search": Place("frieda", at("/search")),
+    "search, found": Place("frieda", at("/search?q=geruch+treppenhaus")),
+    "search, nothing found": Place("frieda", at("/search?q=xylophonkonzert")),
+    "search, broken": Place("frieda", at("/search?q=%22geruch+kind:nichts+after:morgen")),
+    "member": Place("frieda", at("/members/2")),
+    "member without organisation": Place("frieda", lambda visitor: visitor.opens(thread("liste")(visitor) and visitor.page.locator(".post h2 a").first.get_attribute("href"))),
+    "settings": Place("frieda", at("/settings/account")),
+    "settings, wrong": Place("frieda", send(at("/settings/account"), "/settings/account/password", password="x", repeated="y"), 422),
+    "moderation log": Place("robert", at("/moderation/log")),
+    "moderation log, empty": Place("frieda", at("/moderation/log")),
+    "moderate": Place("robert", lambda visitor: visitor.opens(visitor.site.thread("t-045").partition("-")[0] + "/moderate")),
+    "moderate, without reason": Place("robert", send(lambda visitor: visitor.opens(visitor.site.thread("t-045").partition("-")[0] + "/moderate"), "/threads/", act="pin", reason=""), 422),
+    "not found": Place("frieda", at("/threads/99999-vermuellung-und-kuendigung"), 404),
+    "not found, for guests": Place("", at("/nichts-da"), 404),
+    "not allowed": Place("frieda", post("t-045", 2, "edit"), 403),
+    "broken": Place("frieda", at("/broken"), 500),
+    "expired": Place("frieda", send(thread("t-045"), "/threads/", csrf_token="alt", body=_BODY), 400),
+    "too large": Place("frieda", send(thread("t-045"), "/threads/", more="x" * 1_100_000), 413),
+    "design": Place("frieda", at("/design")),
+}  # fmt: skip
