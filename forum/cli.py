@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 from flask import Flask, current_app
+from sqlalchemy.exc import IntegrityError
 
 from forum import clock, config, create_app, i18n, migrations, outbox
 from forum.areas import queries as areas
@@ -28,7 +29,9 @@ from forum.search.documents import all_documents, standing_by_area
 from forum.search.queries import Wish
 from forum.search.queries import search as find
 from forum.serving import serve, serve_worker
+from forum.transfer import export as outgoing
 from forum.transfer import ndjson
+from forum.transfer.archive import Step
 from forum.transfer.format import WrongLine
 from forum.transfer.mbox import MboxImport
 from forum.transfer.progress import progress
@@ -131,8 +134,11 @@ def demo(host: str, port: int) -> None:
 
 
 def _load_demo() -> None:
-    """Load the invented network with its newest post an hour ago; everybody was here last a week ago."""
-    shift = clock.now() - timedelta(hours=1) - ndjson.newest(DEMO)
+    """Load the invented network, its newest post of today or yesterday; everybody was here last a week ago.
+
+    Whole days only: people who write at night would look odd.
+    """
+    shift = timedelta(days=(clock.now() - ndjson.newest(DEMO)).days)
     load = ndjson.NdjsonImport(DEMO, shift)
     with progress("demo", load.outline.lines) as bar:
         for step in load.steps():
@@ -347,9 +353,7 @@ def import_ndjson(file: Path, as_json: bool) -> None:
     """Bring in a network, or a part of one, from FILE."""
     load = ndjson.NdjsonImport(file)
     with progress(file.name, load.outline.lines) as bar:
-        for step in load.steps():
-            with transaction():
-                bar.advance(step())
+        _take(load.steps(), bar.advance)
     counts = ", ".join(f"{count} {kind}" for kind, count in load.added.items() if count)
     said({"added": load.added, "lines": load.outline.lines}, as_json, [f"added: {counts or 'nothing new'}"])
 
@@ -366,10 +370,18 @@ def import_mbox(file: Path, area: str, as_json: bool) -> None:
         raise click.ClickException(f"there is no area {area!r}")
     load = MboxImport(file, target.id, settings(_app()).instance / "files")
     with progress(file.name, load.size) as bar:
-        for step in load.steps():
-            with transaction():
-                bar.reach(step())
+        _take(load.steps(), bar.reach)
     said(asdict(load.report), as_json, load.report.lines())
+
+
+def _take(steps: Iterable[Step], tell: Callable[[int], None]) -> None:
+    """Do the steps of an import, each in one transaction."""
+    for step in steps:
+        try:
+            with transaction():
+                tell(step())
+        except IntegrityError as error:
+            raise click.ClickException("another import wrote the same just now; please run this one again") from error
 
 
 @forum.group()
@@ -382,9 +394,12 @@ def export() -> None:
 @in_app
 def export_ndjson(path: Path) -> None:
     """Write the whole network to PATH."""
-    with progress(path.name, ndjson.size()) as bar:
-        for count in ndjson.export(path):
-            bar.reach(count)
+    try:
+        with progress(path.name, outgoing.size()) as bar:
+            for count in outgoing.export(path):
+                bar.reach(count)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
     click.echo(f"{bar.done} lines written to {path}")
 
 
@@ -417,7 +432,7 @@ def search_index() -> None:
 @in_app
 def index_rebuild() -> None:
     """Build the index anew beside the old one, and swap."""
-    total = sum(standing_by_area().values())
+    total = sum(tally.documents for tally in standing_by_area().values())
     with progress("index", total) as bar:
         index.engine().rebuild(all_documents(), bar.reach)
         bar.reach(total)

@@ -26,7 +26,7 @@ def create_area(actor: Viewer | None, slug: str, title: str, description: str = 
     if area_by_slug(slug):
         raise Invalid("slug_taken", "slug", value=slug)
     if access not in ACCESSES:
-        raise Invalid("kind_unknown", "access")
+        raise Invalid("access_unknown", "access", value=access[:60])
     area = Area(
         slug=slug,
         title=tidy(title).strip() or slug,

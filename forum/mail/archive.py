@@ -15,7 +15,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from .parsing import MAIL_BYTES, ParsedMail, parse_date
+from forum.mail.dates import parse_date
+from forum.mail.parsing import ParsedMail
+from forum.mail.parts import MAIL_BYTES
 
 SUBJECT_WINDOW = timedelta(days=60)
 _LINE_BYTES = 64 * 1024

@@ -8,7 +8,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, select, update
 
 from forum import clock, i18n, outbox
-from forum.db import db
+from forum.db import db, lock
 from forum.errors import Invalid, Refused, require
 from forum.members import passwords, queries
 from forum.members.models import ROLES, Guess, Member, Network, Organisation, SignIn, SignInLink, Viewer
@@ -125,6 +125,7 @@ def sign_in_link(member: Member, days: int) -> str:
 
 def use_link(key: str, password: str, repeated: str) -> Member:
     """Set the password of the member whose link this is, and use the link up."""
+    lock(select(SignInLink.id).where(SignInLink.key == fingerprint(key)))
     link = queries.open_link(key)
     if link is None:
         raise Invalid("link_used_up")
@@ -189,6 +190,7 @@ def change_password(actor: Viewer, present: str, new: str, repeated: str) -> Non
 
 
 def _keep_an_administrator() -> None:
+    lock(select(Member.id).where(Member.role == "administrator").order_by(Member.id))
     require(queries.administrators() > 1, "last_administrator")
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import joinedload
 
 from forum import clock
-from forum.db import AnyRow, db
+from forum.db import AnyRow, db, read
 from forum.members.models import Guess, Member, Network, Organisation, SignIn, SignInLink, Viewer
 from forum.tokens import fingerprint
 
@@ -44,7 +44,7 @@ def signed_in(key: str, idle_days: int, days: int) -> AnyRow | None:
     """The member whose device holds this key, with the network's name, in one statement."""
     now = clock.now()
     since = {"idle_since": now - timedelta(days=idle_days), "signed_in_since": now - timedelta(days=days)}
-    return db.session.execute(_SIGNED_IN, {"key": fingerprint(key), **since}).first()
+    return read(_SIGNED_IN, {"key": fingerprint(key), **since}).first()
 
 
 def network() -> Network | None:

@@ -1,35 +1,47 @@
-"""A whole network in and out of one file. Twice is once, and a killed import goes on where it stopped."""
+"""A network, or a part of one, comes in. Twice is once, and a killed import goes on where it stopped."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from forum.areas.actions import create_area, name_member
-from forum.areas.models import Area, AreaMember
+from forum.areas.models import Area
 from forum.db import db
 from forum.members import queries as members
 from forum.members.actions import add_member, add_organisation, create_network
 from forum.members.models import Member, Organisation
-from forum.practices.actions import add_mark, refresh_marks
-from forum.practices.models import Mark
-from forum.threads.actions import new_thread
+from forum.practices.actions import checked, refresh_marks
+from forum.practices.models import LONGEST_FOR, LONGEST_REASON, Mark
+from forum.threads.actions import checked_title, new_thread
 from forum.threads.models import Post, Thread
-from forum.transfer.archive import BATCH, Numbers, OldPost, batches, present, refresh, write_posts
-from forum.transfer.format import KEYS, Outline, check, objects, read_time, write_time
+from forum.transfer.archive import BATCH, OldPost, Step, batches, present, ready, refresh, write_posts
+from forum.transfer.format import (
+    Line,
+    Outline,
+    Thing,
+    WrongLine,
+    at_line,
+    body_of,
+    check,
+    objects,
+    read_time,
+)
 
-Line = tuple[int, dict[str, Any]]
+# They come first, and by the actions that may still refuse them: in one transaction, all or nothing.
+_GROUND = ("network", "organisation", "person", "area")
 
 
 @dataclass
 class NdjsonImport:
-    """One run over a file: `steps` yields what to do, each in one transaction, each returning how many lines it did.
+    """One run over a file. `shift` moves all times, so that the demonstration is never old.
 
-    `shift` moves all times, so that the demonstration is never old.
+    What is here already stays as it is, found by its id, an organisation also by its name, a person by
+    the mail address.
     """
 
     file: Path
@@ -39,14 +51,31 @@ class NdjsonImport:
 
     def __post_init__(self) -> None:
         self.outline = check(self.file)
-        self._numbers = Numbers()
+        self._houses: dict[str, Organisation] = {}
+        self._people: dict[str, int] = {}
+        self._taken: set[int] = set()
+        self._areas: dict[str, int] = {}
+        self._threads: dict[str, int] = {}
 
-    def steps(self) -> Iterator[Callable[[], int]]:
-        """All batches in the order of the file, then the counting of what lists show."""
-        for kind, lines in self._runs():
-            yield lambda kind=kind, lines=lines: self._write(kind, lines)  # type: ignore[misc]  # bound on purpose
-        for names in batches(sorted(self.outline.named["thread"]), BATCH):
-            yield lambda names=names: self._refresh(names)  # type: ignore[misc]  # bound on purpose
+    def steps(self) -> Iterator[Step]:
+        """What to do, each in one transaction, each returning how many lines it did."""
+        runs = self._runs()
+        ground: list[tuple[str, list[Line]]] = []
+        for kind, lines in runs:
+            if kind in _GROUND:
+                ground.append((kind, lines))
+                continue
+            if ground:
+                yield partial(self._write_ground, ground)
+                ground = []
+            if kind == "post":
+                yield partial(self._write_posts, self._ready_posts(lines), len(lines))
+            else:
+                yield partial(self._write_threads if kind == "thread" else self._write_marks, lines)
+        if ground:
+            yield partial(self._write_ground, ground)
+        for thread_ids in batches(self._threads.values(), BATCH):
+            yield partial(self._refresh, thread_ids)
 
     def _runs(self) -> Iterator[tuple[str, list[Line]]]:
         """Lines of one type, in batches."""
@@ -59,104 +88,140 @@ class NdjsonImport:
         if run:
             yield run[0][1]["type"], run
 
-    def _write(self, kind: str, lines: list[Line]) -> int:
-        for _number, thing in lines:
-            for key, otherwise in KEYS[kind][1].items():
-                thing.setdefault(key, otherwise)
-        count = getattr(self, f"_write_{kind}")(lines)
-        self.added[kind] = self.added.get(kind, 0) + count
-        return len(lines)
+    def _count(self, kind: str, added: int) -> None:
+        self.added[kind] = self.added.get(kind, 0) + added
 
-    def _write_network(self, lines: list[Line]) -> int:
+    def _write_ground(self, runs: list[tuple[str, list[Line]]]) -> int:
+        write = {
+            "network": self._write_network,
+            "organisation": self._write_organisation,
+            "person": self._write_person,
+            "area": self._write_area,
+        }
+        for kind, lines in runs:
+            for number, thing in lines:
+                with at_line(number):
+                    self._count(kind, write[kind](number, thing))
+        self._refuse_known_mails()
+        return sum(len(lines) for _, lines in runs)
+
+    def _write_network(self, _number: int, thing: Thing) -> int:
         if members.network() is not None:
             return 0
-        create_network(lines[0][1]["name"], lines[0][1]["language"])
+        create_network(thing["name"], thing["language"])
         return 1
 
-    def _write_organisation(self, lines: list[Line]) -> int:
-        here = _ids(Organisation, [thing["id"] for _, thing in lines])
-        fresh = [
-            thing for _, thing in lines if thing["id"] not in here and not members.organisation_by_name(thing["name"])
-        ]
-        for thing in fresh:
-            add_organisation(thing["name"], thing["city"], thing["domains"], thing["id"])
-        return len(fresh)
+    def _write_organisation(self, _number: int, thing: Thing) -> int:
+        house = _by_uid(Organisation, thing["id"]) or members.organisation_by_name(" ".join(thing["name"].split()))
+        self._houses[thing["id"]] = house or add_organisation(
+            thing["name"], thing["city"], thing["domains"], thing["id"]
+        )
+        return int(house is None)
 
-    def _write_person(self, lines: list[Line]) -> int:
-        here = _ids(Member, [thing["id"] for _, thing in lines])
-        fresh = [thing for _, thing in lines if thing["id"] not in here]
-        houses = {row.uid: row for row in db.session.scalars(select(Organisation))}
-        for thing in fresh:
-            house = houses.get(thing["organisation"])
-            add_member(thing["name"], thing["email"], thing["role"], house, uid=thing["id"])
-        return len(fresh)
+    def _write_person(self, number: int, thing: Thing) -> int:
+        known = _by_uid(Member, thing["id"]) or members.member_by_email(thing["email"] or "")
+        house = self._houses.get(thing["organisation"])
+        person = known or add_member(thing["name"], thing["email"], thing["role"], house, uid=thing["id"])
+        if person.id in self._taken:
+            raise WrongLine(number, f"an earlier line is this person already: {person.name}")
+        self._taken.add(person.id)
+        self._people[thing["id"]] = person.id
+        return int(known is None)
 
-    def _write_area(self, lines: list[Line]) -> int:
-        added = 0
-        for _number, thing in lines:
-            area = db.session.scalar(select(Area).where(Area.slug == thing["slug"]))
-            if area is None:
-                area = create_area(None, thing["slug"], thing["title"], thing["description"], thing["access"])
-                added += 1
-                for member_id in _ids(Member, thing["members"]).values():
-                    name_member(None, area, member_id)
-        return added
+    def _write_area(self, number: int, thing: Thing) -> int:
+        known = db.session.scalar(select(Area).where(Area.slug == thing["slug"]))
+        if known is not None and known.access != thing["access"]:
+            # Posts from a closed area must not come to stand in an open one of the same name.
+            raise WrongLine(number, f"the area {known.slug!r} is here already and is {known.access}")
+        area = known or create_area(None, thing["slug"], thing["title"], thing["description"], thing["access"])
+        self._areas[thing["slug"]] = area.id
+        for person in thing["members"] if known is None else ():
+            name_member(None, area, self._people[person])
+        return int(known is None)
 
-    def _write_thread(self, lines: list[Line]) -> int:
+    def _refuse_known_mails(self) -> None:
+        """A mail that is here as another post cannot be a second one."""
+        for ids in batches(self.outline.message_ids, BATCH):
+            here = db.session.execute(select(Post.message_id, Post.uid).where(Post.message_id.in_(ids)))
+            for message_id, uid in here:
+                mine = self.outline.message_ids[message_id or ""]
+                if uid != mine:
+                    said = f"the mail {message_id!r} is here already, as the post {uid!r}"
+                    raise WrongLine(self.outline.posts[mine].line, said)
+
+    def _write_threads(self, lines: list[Line]) -> int:
         here = _ids(Thread, [thing["id"] for _, thing in lines])
         fresh = [thing for _, thing in lines if thing["id"] not in here]
-        areas = {area.slug: area.id for area in db.session.scalars(select(Area))}
-        authors = _ids(Member, [self.outline.openings[thing["id"]][0] for thing in fresh])
-        for thing in fresh:
-            author, at = self.outline.openings[thing["id"]]
-            thread = new_thread(
-                areas[thing["area"]], thing["kind"], thing["title"], authors[author], at + self.shift, thing["tags"],
-                thing["id"], pinned=thing["pinned"], locked=thing["locked"],
-            )  # fmt: skip
-            thread.visible = False  # until its posts are here and counted
-        return len(fresh)
+        self._threads |= here | {thing["id"]: self._new_thread(thing) for thing in fresh}
+        self._count("thread", len(fresh))
+        return len(lines)
 
-    def _write_post(self, lines: list[Line]) -> int:
-        here = present([thing["id"] for _, thing in lines])
-        fresh = [(number, thing) for number, thing in lines if thing["id"] not in here]
-        threads = _ids(Thread, [thing["thread"] for _, thing in fresh])
-        authors = _ids(Member, [thing["author"] for _, thing in fresh])
-        write_posts([self._old_post(number, thing, threads, authors) for number, thing in fresh], self._numbers)
-        return len(fresh)
-
-    def _old_post(
-        self, number: int, thing: dict[str, Any], threads: dict[str, int], authors: dict[str, int]
-    ) -> OldPost:
-        edited = thing["edited_at"] and read_time(number, thing["edited_at"]) + self.shift
-        return OldPost(
-            thing["id"], threads[thing["thread"]], authors[thing["author"]], thing["body"],
-            read_time(number, thing["created_at"]) + self.shift, thing["reply_to"], thing["message_id"], edited,
+    def _new_thread(self, thing: Thing) -> int:
+        author, at = self.outline.openings[thing["id"]]
+        thread = new_thread(
+            self._areas[thing["area"]], thing["kind"], checked_title(thing["title"]), self._people[author],
+            at + self.shift, thing["tags"], thing["id"], pinned=thing["pinned"], locked=thing["locked"],
         )  # fmt: skip
+        thread.visible = False  # until its posts are here and counted
+        return thread.id
 
-    def _write_mark(self, lines: list[Line]) -> int:
-        posts = _rows(Post, [thing["post"] for _, thing in lines])
-        people = _rows(Member, [thing["by"] for _, thing in lines])
-        asked = select(Thread.id, Thread.author_id).where(Thread.id.in_({post.thread_id for post in posts.values()}))
-        askers: dict[int, int] = dict(db.session.execute(asked).all())
-        standing = select(Mark.post_id, Mark.member_id, Mark.kind).where(
-            Mark.post_id.in_([post.id for post in posts.values()]), Mark.withdrawn_at.is_(None)
-        )
-        here: set[tuple[Any, ...]] = set(db.session.execute(standing))
-        added = 0
-        for number, thing in lines:
-            post, by = posts[thing["post"]], people[thing["by"]]
-            if (post.id, by.id, thing["kind"]) in here:
-                continue
-            decides = by.id == askers[post.thread_id] or by.role != "member"
-            at = read_time(number, thing["created_at"]) + self.shift
-            add_mark(by.id, by.organisation_id, post, thing["kind"], decides, thing["for"], thing["reason"], at)
-            here.add((post.id, by.id, thing["kind"]))
-            added += 1
-        refresh_marks(*{post.id for post in posts.values()})
-        return added
+    def _ready_posts(self, lines: list[Line]) -> list[OldPost]:
+        """The posts that are not here yet."""
+        here = present([thing["id"] for _, thing in lines])
+        fresh = [thing for _, thing in lines if thing["id"] not in here]
+        words = ready([body_of(thing) for thing in fresh])
+        return [
+            OldPost(
+                thing["id"], self._threads[thing["thread"]], self._people[thing["author"]], said,
+                read_time(thing["created_at"]) + self.shift, thing["reply_to"], thing["message_id"],
+                read_time(thing["edited_at"]) + self.shift if thing["edited_at"] else None,
+            )
+            for thing, said in zip(fresh, words, strict=True)
+        ]  # fmt: skip
 
-    def _refresh(self, names: list[str]) -> int:
-        refresh(list(_ids(Thread, names).values()))
+    def _write_posts(self, posts: list[OldPost], lines: int) -> int:
+        self._count("post", len(write_posts(posts)))
+        return lines
+
+    def _write_marks(self, lines: list[Line]) -> int:
+        asked = select(Post.uid, Post.id, Post.thread_id, Thread.author_id).join(Thread, Thread.id == Post.thread_id)
+        found = db.session.execute(asked.where(Post.uid.in_({thing["post"] for _, thing in lines})))
+        posts = {uid: (post_id, thread_id, asker_id) for uid, post_id, thread_id, asker_id in found}
+        numbers = [post_id for post_id, _, _ in posts.values()]
+        # One that was taken back here since stays taken back.
+        given = select(Mark.post_id, Mark.member_id, Mark.kind).where(Mark.post_id.in_(numbers))
+        here = {(post_id, member_id, kind) for post_id, member_id, kind in db.session.execute(given)}
+        markers = {self._people[thing["by"]] for _, thing in lines}
+        people = {person.id: person for person in db.session.scalars(select(Member).where(Member.id.in_(markers)))}
+        fresh = [
+            self._mark(thing, people[self._people[thing["by"]]], *posts[thing["post"]])
+            for _, thing in lines
+            if (posts[thing["post"]][0], self._people[thing["by"]], thing["kind"]) not in here
+        ]
+        if fresh:
+            db.session.execute(insert(Mark), fresh)
+            refresh_marks(*{mark["post_id"] for mark in fresh})
+        self._count("mark", len(fresh))
+        return len(lines)
+
+    def _mark(self, thing: Thing, by: Member, post_id: int, thread_id: int, asker_id: int) -> dict[str, Any]:
+        recommended = thing["kind"] == "recommended"
+        return {
+            "post_id": post_id,
+            "thread_id": thread_id,
+            "member_id": by.id,
+            "organisation_id": by.organisation_id,
+            "kind": thing["kind"],
+            "for_what": checked(thing["for"], "for", "for_empty", "for_long", LONGEST_FOR) if recommended else None,
+            "reason": checked(thing["reason"], "reason", "reason_empty", "reason_long", LONGEST_REASON)
+            if recommended
+            else None,
+            "decides": recommended and (by.id == asker_id or by.role != "member"),
+            "created_at": read_time(thing["created_at"]) + self.shift,
+        }
+
+    def _refresh(self, thread_ids: list[int]) -> int:
+        refresh(thread_ids)
         return 0
 
 
@@ -165,122 +230,10 @@ def _ids(model: Any, uids: list[str]) -> dict[str, int]:
     return dict(db.session.execute(select(model.uid, model.id).where(model.uid.in_(set(uids)))).all())
 
 
-def _rows(model: Any, uids: list[str]) -> dict[str, Any]:
-    return {row.uid: row for row in db.session.scalars(select(model).where(model.uid.in_(set(uids))))}
+def _by_uid(model: Any, uid: str) -> Any:
+    return db.session.scalar(select(model).where(model.uid == uid))
 
 
-def export(out: Path) -> Iterator[int]:
-    """Write the whole network to a file, beside and then in place; yields after each line's type how many lines it has.
-
-    Deleted posts, earlier versions, marks that were taken back, passwords and files are not in the format.
-    """
-    aside = out.with_name(f".{out.name}.part")
-    with aside.open("w", encoding="utf-8") as file:
-        for count, thing in enumerate(_things(), 1):
-            file.write(json.dumps(thing, ensure_ascii=False, separators=(", ", ": ")) + "\n")
-            if count % BATCH == 0:
-                yield count
-        yield count
-    aside.replace(out)
-
-
-def size() -> int:
-    """About how many lines an export has, for its bar."""
-    counted = [db.session.query(model).count() for model in (Organisation, Member, Area, Thread, Post, Mark)]
-    return 1 + sum(counted)
-
-
-def _things() -> Iterator[dict[str, Any]]:
-    network = members.network()
-    if network is not None:
-        yield {"type": "network", "name": network.name, "language": network.language}
-    houses = {house.id: house for house in db.session.scalars(select(Organisation).order_by(Organisation.id))}
-    for house in houses.values():
-        yield {
-            "type": "organisation",
-            "id": house.uid,
-            "name": house.name,
-            "city": house.city,
-            "domains": house.domains,
-        }
-    people = dict(db.session.execute(select(Member.id, Member.uid).order_by(Member.id)).all())
-    for person in db.session.scalars(select(Member).order_by(Member.id)):
-        house_uid = houses[person.organisation_id].uid if person.organisation_id else None
-        yield {
-            "type": "person", "id": person.uid, "name": person.name, "email": person.email,
-            "organisation": house_uid, "role": person.role,
-        }  # fmt: skip
-    yield from _areas(people)
-    yield from _threads()
-    yield from _posts(people)
-    yield from _marks(people)
-
-
-def _areas(people: dict[int, str]) -> Iterator[dict[str, Any]]:
-    for area in db.session.scalars(select(Area).order_by(Area.position, Area.id)):
-        named = select(AreaMember.member_id).where(AreaMember.area_id == area.id).order_by(AreaMember.member_id)
-        yield {
-            "type": "area", "slug": area.slug, "title": area.title, "description": area.description,
-            "access": area.access, "members": [people[member_id] for member_id in db.session.scalars(named)],
-        }  # fmt: skip
-
-
-def _threads() -> Iterator[dict[str, Any]]:
-    statement = (
-        select(Thread, Area.slug).join(Area, Area.id == Thread.area_id).where(Thread.visible).order_by(Thread.id)
-    )
-    for thread, slug in db.session.execute(statement.execution_options(yield_per=BATCH)):
-        yield {
-            "type": "thread", "id": thread.uid, "area": slug, "kind": thread.kind, "title": thread.title,
-            "tags": thread.tags, "pinned": thread.pinned, "locked": thread.locked,
-        }  # fmt: skip
-
-
-def _posts(people: dict[int, str]) -> Iterator[dict[str, Any]]:
-    """By thread and number, so that every reply comes after what it replies to."""
-    last = (0, 0)
-    while rows := _posts_after(*last):
-        answered = select(Post.id, Post.uid).where(
-            Post.id.in_([post.reply_to_id for post, _ in rows if post.reply_to_id]), Post.deleted_at.is_(None)
-        )
-        names: dict[int, str] = dict(db.session.execute(answered).all())
-        for post, thread_uid in rows:
-            yield {
-                "type": "post", "id": post.uid, "thread": thread_uid, "author": people[post.author_id],
-                "created_at": write_time(post.created_at), "body": post.body,
-                "reply_to": names.get(post.reply_to_id) if post.reply_to_id else None, "message_id": post.message_id,
-                "edited_at": post.edited_at and write_time(post.edited_at),
-            }  # fmt: skip
-        last = (rows[-1][0].thread_id, rows[-1][0].number)
-        db.session.expunge_all()
-
-
-def _posts_after(thread_id: int, number: int) -> Any:
-    further = (Post.thread_id > thread_id) | ((Post.thread_id == thread_id) & (Post.number > number))
-    return db.session.execute(
-        select(Post, Thread.uid)
-        .join(Thread, Thread.id == Post.thread_id)
-        .where(Post.deleted_at.is_(None), further)
-        .order_by(Post.thread_id, Post.number)
-        .limit(BATCH)
-    ).all()
-
-
-def _marks(people: dict[int, str]) -> Iterator[dict[str, Any]]:
-    statement = (
-        select(Mark, Post.uid)
-        .join(Post, Post.id == Mark.post_id)
-        .where(Mark.withdrawn_at.is_(None), Post.deleted_at.is_(None))
-        .order_by(Mark.id)
-        .execution_options(yield_per=BATCH)
-    )
-    for mark, post_uid in db.session.execute(statement):
-        yield {
-            "type": "mark", "post": post_uid, "by": people[mark.member_id], "kind": mark.kind, "for": mark.for_what,
-            "reason": mark.reason, "created_at": write_time(mark.created_at),
-        }  # fmt: skip
-
-
-def newest(file: Path) -> Any:
+def newest(file: Path) -> datetime:
     """When the last post of a file was written, to move a demonstration into the present."""
-    return max(read_time(number, thing["created_at"]) for number, thing in objects(file) if thing["type"] == "post")
+    return max(read_time(thing["created_at"]) for _, thing in objects(file) if thing["type"] == "post")
