@@ -16,7 +16,7 @@ from forum.members.queries import network
 from forum.practices.actions import amounts
 from forum.search.documents import standing_by_area
 from forum.search.engine import IndexDamaged
-from forum.search.handlers import engine
+from forum.search.handlers import engine, index_posts
 from forum.threads.actions import facts
 from forum.threads.models import Post, Thread
 
@@ -91,7 +91,7 @@ def _index() -> tuple[dict[str, str], list[str]]:
     if not status.healthy:
         return state, [f"the search index is {status.problem}; the worker rebuilds it, or: forum search-index rebuild"]
     try:
-        differs = engine().count_by_area() != standing_by_area() and outbox.backlog().waiting == 0
+        differs = engine().count_by_area() != standing_by_area() and not outbox.anything_for(index_posts)
     except IndexDamaged as damage:
         return state, [f"the search index is {damage.problem}; please run: forum search-index rebuild"]
     return state, ["index and database hold different posts; please run: forum search-index rebuild"] if differs else []

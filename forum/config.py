@@ -156,7 +156,7 @@ def load(**given: Any) -> Settings:
     given["instance"] = Path(given["instance"]).resolve() if "instance" in given else instance_folder()
     known = {f"FORUM_{name.upper()}" for name in Settings.model_fields}
     for name in sorted(os.environ):
-        if name.startswith("FORUM_") and name not in known | {"FORUM_SEED", "FORUM_TEST_DATABASE"}:
+        if name.startswith("FORUM_") and name not in known | {"FORUM_SEED", "FORUM_KILLS", "FORUM_TEST_DATABASE"}:
             raise WrongSetting(f"{name}: there is no such setting; `forum check` lists all of them")
     try:
         return Settings(**given)

@@ -6,7 +6,7 @@ two readers that both want to write shut each other out, and one of them fails a
 
 import importlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import ModuleType
@@ -14,7 +14,21 @@ from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, Row, Select, TypeDecorator, event
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    Row,
+    Select,
+    TypeDecorator,
+    event,
+    literal_column,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase
 
 from forum.config import Settings
@@ -67,6 +81,20 @@ AnySelect = Select[*tuple[Any, ...]]
 db = SQLAlchemy(model_class=Base)
 
 
+def at_most(count: int) -> ColumnElement[int]:
+    """A limit that stands in the statement: for one that is bound, SQLite plans the statement anew at each call."""
+    return literal_column(str(count), Integer)
+
+
+def read(statement: AnySelect, values: Mapping[str, Any]) -> CursorResult[Any]:
+    """Read columns for a page, in the session's transaction but past its bookkeeping: that costs as much as the query.
+
+    What the session has not sent yet is sent before, so that a read sees what was written.
+    """
+    db.session.flush()
+    return db.session.connection().execute(statement, values)
+
+
 def sqlite_module() -> ModuleType:
     """The newest SQLite there is: Python's own where it is safe, else the one that came with us."""
     if sqlite3.sqlite_version_info >= SAFE_SQLITE:
@@ -92,7 +120,8 @@ def connect(app: Flask, settings: Settings) -> None:
 
 
 def _engine_options(settings: Settings) -> dict[str, Any]:
-    room = {"pool_size": settings.web_threads + 2, "max_overflow": 8}
+    # A failing statement is logged; what members wrote, its values, is not.
+    room = {"pool_size": settings.web_threads + 2, "max_overflow": 8, "hide_parameters": True}
     if settings.on_sqlite:
         return {**room, "module": sqlite_module(), "connect_args": {"timeout": 20, "isolation_level": None}}
     return {**room, "pool_pre_ping": True}
@@ -135,6 +164,22 @@ def transaction() -> Iterator[None]:
 def writing() -> bool:
     """Whether the present transaction is one that changes something, so that rows read in it are worth locking."""
     return bool(db.session.connection().get_execution_options().get(_WRITES))
+
+
+def lock(rows: Select[Any]) -> None:
+    """Wait until nobody else is changing these rows, and keep others waiting; on SQLite nobody else writes anyway.
+
+    A statement of its own, because what is read after it then is as the other left it. `FOR UPDATE` on
+    the read itself re-reads the locked row alone: not what it is joined with, nor what is counted beside it.
+    """
+    if writing() and on_postgres():
+        # Only as far as an update needs: a row that was written before and refers to this one must not get in the way.
+        db.session.execute(rows.with_for_update(key_share=True))
+
+
+def collided(error: DBAPIError) -> bool:
+    """Whether two transactions met: a unique key the other was first to take, or locks that were taken crosswise."""
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in ("40001", "40P01")
 
 
 def on_postgres() -> bool:

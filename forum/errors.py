@@ -52,6 +52,12 @@ class Conflict(Problem):
     status = 409
 
 
+class Unready(Problem):
+    """There is no network here yet; only the operator can change that."""
+
+    status = 503
+
+
 SENTENCES = {
     "missing": N_("This page does not exist, or it is not meant for you."),
     "not_allowed": N_("You may not do this here."),

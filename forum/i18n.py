@@ -24,7 +24,7 @@ from forum.errors import SENTENCES, Problem
 LOCALE = Path(__file__).parent / "locale"
 SOURCE = "en"
 _language: ContextVar[str] = ContextVar("language", default="de")
-_zone: ContextVar[str] = ContextVar("zone", default="Europe/Berlin")
+_zone: ContextVar[ZoneInfo] = ContextVar("zone", default=ZoneInfo("Europe/Berlin"))  # noqa: B039 - a zone never changes
 
 
 @cache
@@ -43,7 +43,7 @@ def speak(code: str | None, zone: str | None = None) -> None:
     """Speak a language, and a time zone, from here on."""
     _language.set(code if code in languages() else "de")
     if zone:
-        _zone.set(zone)
+        _zone.set(ZoneInfo(zone))
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def sentence(problem: Problem) -> str:
 
 def local(moment: datetime) -> datetime:
     """The moment on the reader's clock."""
-    return moment.astimezone(ZoneInfo(_zone.get()))
+    return moment.astimezone(_zone.get())
 
 
 def when(moment: datetime) -> str:

@@ -28,6 +28,7 @@ from forum.db import Base, UTCDateTime, db, on_postgres, transaction
 log = logging.getLogger(__name__)
 
 CRASHES_TO_DEATH = 3  # a job that takes its worker down three times is poison: others must go on
+POISON = "took its worker down three times"
 LONGEST_PAUSE = timedelta(hours=4)
 _CLAIM_LOCK = 4_730_001
 
@@ -210,10 +211,11 @@ def _due(now: datetime) -> Any:
 
 
 def _bury_poison(now: datetime) -> None:
+    """Set aside what has just crashed once too often; the crash that is noticed here was not counted yet."""
     db.session.execute(
         update(Job)
-        .where(Job.died_at.is_(None), Job.crashes >= CRASHES_TO_DEATH, Job.leased_until <= now)
-        .values(died_at=now, lease=None, leased_until=None, error="took its worker down three times")
+        .where(Job.died_at.is_(None), Job.crashes + 1 >= CRASHES_TO_DEATH, Job.leased_until <= now)
+        .values(died_at=now, lease=None, leased_until=None, crashes=Job.crashes + 1, error=POISON)
     )
 
 
@@ -266,6 +268,13 @@ def backlog() -> Backlog:
         ).select_from(Job)
     ).one()
     return Backlog(*row)
+
+
+def anything_for(act: Callable[[Sequence[Event]], None]) -> bool:
+    """Whether this handler still has something to do, now or later; what was given up does not count."""
+    names = [handler.name for handler in HANDLERS.values() if handler.act is act]
+    alive = select(Job.id).where(Job.handler.in_(names), Job.died_at.is_(None)).limit(1)
+    return db.session.scalar(alive) is not None
 
 
 def dead_jobs() -> Sequence[Job]:

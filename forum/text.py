@@ -379,7 +379,7 @@ PARSER = _parser()
 
 
 def _lower_headings(tokens: list[Token]) -> None:
-    """The page's own headings come first: those of a post begin with h3, whatever its author began with, and skip none."""
+    """The page's own headings come first: those of a post begin with h3 and skip none."""
     headings = [token for token in tokens if token.type in ("heading_open", "heading_close")]
     levels = sorted({token.tag for token in headings})
     for token in headings:

@@ -27,6 +27,7 @@ class Chore:
 
 def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
     """Work until told to stop; a failure is logged and never ends the worker."""
+    log.info("the worker is at work")
     chores = [Chore(search.heal, every=5), Chore(search.mend_drift, every=3600)]
     while not stop.is_set():
         with app.app_context():

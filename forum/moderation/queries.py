@@ -12,6 +12,7 @@ from forum.moderation.models import ModerationEntry
 from forum.threads.models import Post, Thread
 
 ENTRIES_A_PAGE = 50
+_READABLE = select(Area.id).where(may_read())
 
 
 def log(viewer: Viewer, before: int | None = None) -> Sequence[AnyRow]:
@@ -33,14 +34,15 @@ def log(viewer: Viewer, before: int | None = None) -> Sequence[AnyRow]:
         )
         .select_from(ModerationEntry)
         .join(Thread, Thread.id == ModerationEntry.thread_id)
-        # Where the thread is now and where it was then: neither may be an area the viewer does not see.
+        # Where the thread is now, where it was then and where it went: none may be an area the viewer does not see.
         .join(Area, Area.id == Thread.area_id)
         .join(Member, Member.id == ModerationEntry.actor_id)
         .outerjoin(Post, Post.id == ModerationEntry.post_id)
         .where(
             may_read(),
-            or_(true() if viewer.is_facilitator else facilitates()),
-            ModerationEntry.area_id.in_(select(Area.id).where(may_read())),
+            true() if viewer.is_facilitator else facilitates(),
+            ModerationEntry.area_id.in_(_READABLE),
+            or_(ModerationEntry.act != "move", ModerationEntry.after["area_id"].as_integer().in_(_READABLE)),
         )
         .order_by(ModerationEntry.id.desc())
         .limit(ENTRIES_A_PAGE + 1)

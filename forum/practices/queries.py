@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
-from sqlalchemy import and_, bindparam, case, or_, select, tuple_
+from sqlalchemy import bindparam, case, select, tuple_, union_all
 from sqlalchemy.orm import aliased
 
 from forum.areas.models import Area
 from forum.areas.rules import may_read
-from forum.db import AnyRow, db
+from forum.db import AnyRow, AnySelect, at_most, db, read
 from forum.members.models import Member, Organisation, Viewer
 from forum.practices.models import Mark
 from forum.threads.models import Post, Thread
@@ -22,6 +23,22 @@ _marker = aliased(Member, name="marker")
 _author = aliased(Member, name="author")
 _STANDING = Mark.withdrawn_at.is_(None)
 
+_given_ids = (
+    select(Mark.id)
+    .join(Post, Post.id == Mark.post_id)
+    .where(Mark.thread_id == bindparam("thread_id"), Mark.kind == "recommended", _STANDING, Post.deleted_at.is_(None))
+    .order_by(Post.recommended.desc(), Post.number, Mark.id)
+    .limit(at_most(MOST_SHOWN))
+    .subquery()
+)
+# By the posts of the page: a long thread holds thousands of thanks.
+_thanks_ids = (
+    select(Mark.id)
+    .select_from(Post)
+    .join(Mark, Mark.post_id == Post.id)
+    .where(Post.thread_id == bindparam("thread_id"), Post.number.between(bindparam("first"), bindparam("last")))
+    .where(Mark.member_id == bindparam("viewer_id"), Mark.kind == "thanks", _STANDING)
+)
 _OF_THREAD = (
     select(
         Mark.post_id,
@@ -43,21 +60,8 @@ _OF_THREAD = (
     .join(_marker, _marker.id == Mark.member_id)
     .join(_author, _author.id == Post.author_id)
     .outerjoin(Organisation, Organisation.id == _author.organisation_id)
-    .where(
-        Mark.thread_id == bindparam("thread_id"),
-        _STANDING,
-        Post.deleted_at.is_(None),
-        or_(
-            Mark.kind == "recommended",
-            and_(
-                Mark.kind == "thanks",
-                Mark.member_id == bindparam("viewer_id"),
-                Post.number.between(bindparam("first"), bindparam("last")),
-            ),
-        ),
-    )
+    .where(Mark.id.in_(union_all(select(_given_ids.c.id), _thanks_ids)))
     .order_by(Post.recommended.desc(), Post.number, Mark.id)
-    .limit(MOST_SHOWN)
 )
 
 
@@ -73,7 +77,7 @@ class MarksOfThread:
 def marks_of_thread(viewer: Viewer, thread_id: int, first: int, last: int) -> MarksOfThread:
     """The marks that stand in a thread that was found readable; thanks for posts `first` to `last` only."""
     bound = {"thread_id": thread_id, "viewer_id": viewer.id, "first": first, "last": last}
-    rows = db.session.execute(_OF_THREAD, bound).all()
+    rows = read(_OF_THREAD, bound).all()
     given = [row for row in rows if row.kind == "recommended"]
     return MarksOfThread(
         [row for row in given if row.recommended],
@@ -109,11 +113,13 @@ _RECOMMENDATIONS = (
     .outerjoin(Organisation, Organisation.id == _author.organisation_id)
     .where(Mark.kind == "recommended", _STANDING, Post.recommended, Post.deleted_at.is_(None), may_read())
     .order_by(Mark.created_at.desc(), Mark.id.desc())
-    .limit(bindparam("most"))
 )
-_OLDER = _RECOMMENDATIONS.where(
-    tuple_(Mark.created_at, Mark.id) < tuple_(bindparam("at", type_=Mark.created_at.type), bindparam("mark_id"))
-)
+_OLDER = tuple_(Mark.created_at, Mark.id) < tuple_(bindparam("at", type_=Mark.created_at.type), bindparam("mark_id"))
+
+
+@cache
+def _recommendations(most: int, older: bool) -> AnySelect:
+    return (_RECOMMENDATIONS.where(_OLDER) if older else _RECOMMENDATIONS).limit(at_most(most))
 
 
 @dataclass(frozen=True)
@@ -129,10 +135,10 @@ def recommendations(
 ) -> Recommendations:
     """What is recommended in all the viewer sees, the newest first; one row for each thing it is recommended for."""
     key = _read_key(before)
-    statement = _OLDER if key else _RECOMMENDATIONS
+    statement = _recommendations(most + 1, bool(key))
     if area_slug:
         statement = statement.where(Area.slug == area_slug)
-    rows = db.session.execute(statement, {"viewer_id": viewer.id, "most": most + 1, **key}).all()
+    rows = read(statement, {"viewer_id": viewer.id, **key}).all()
     shown = rows[:most]
     further = f"{int(shown[-1].at.timestamp() * 1_000_000)}-{shown[-1].id}" if len(rows) > most else None
     return Recommendations(shown, further)

@@ -6,7 +6,7 @@ from sqlalchemy import func, or_, select
 
 from forum.db import AnyRow, AnySelect, db
 from forum.members.models import Member, Organisation
-from forum.search.engine import Document
+from forum.search.engine import Document, Tally
 from forum.text import plain
 from forum.threads.models import Post, Thread
 
@@ -62,16 +62,16 @@ def posts_between(first: int, last: int) -> set[int]:
     return set(db.session.scalars(select(Post.id).where(Post.id.between(first, last))))
 
 
-def standing_by_area() -> dict[int, int]:
-    """How many posts the index should hold: area id → posts."""
+def standing_by_area() -> dict[int, Tally]:
+    """What the index should hold: area id → posts."""
     counted = (
-        select(Thread.area_id, func.count())
+        select(Thread.area_id, func.count(), func.sum(Post.id))
         .select_from(Post)
         .join(Thread, Thread.id == Post.thread_id)
         .where(Post.deleted_at.is_(None))
         .group_by(Thread.area_id)
     )
-    return dict(db.session.execute(counted).all())
+    return {area_id: Tally(posts, int(keys)) for area_id, posts, keys in db.session.execute(counted)}
 
 
 def _read(statement: AnySelect) -> list[Document]:

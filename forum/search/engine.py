@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 KINDS = ("question", "strategy", "announcement")
 
@@ -109,6 +109,13 @@ class Status:
     problem: str | None = None
 
 
+class Tally(NamedTuple):
+    """How many documents there are, and the sum of their keys: as many others in their place are noticed too."""
+
+    documents: int
+    keys: int
+
+
 class Engine(Protocol):
     """Only the worker writes; reading never raises but for `count_by_area`, which is for checks."""
 
@@ -127,6 +134,6 @@ class Engine(Protocol):
 
     def status(self) -> Status: ...
 
-    def count_by_area(self) -> dict[int, int]:
+    def count_by_area(self) -> dict[int, Tally]:
         """For comparison with the database. Raises IndexDamaged."""
         ...

@@ -23,14 +23,13 @@ import time
 import weakref
 import zlib
 from array import array
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from itertools import chain, compress
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -51,6 +50,7 @@ from forum.search.engine import (
     Progress,
     Query,
     Status,
+    Tally,
 )
 
 VERSION = f"1 german {german.VERSION}"
@@ -170,10 +170,14 @@ class Files(FileStorage):  # type: ignore[misc]  # whoosh has no types
 
 
 class Stamp(NamedTuple):
-    """What a view was made from. Files opened before a fork share their position, hence the process."""
+    """What a view was made from. Files opened before a fork share their position, hence the process.
+
+    An index that was deleted and built anew takes the names and numbers of the old one, hence the time.
+    """
 
     process: int
     generation: str
+    taken_into_use: int
     commit: int
 
 
@@ -540,6 +544,10 @@ class Generations:
             raise IndexDamaged("other_version")
         return self.folder / str(name)
 
+    def taken_into_use(self) -> int:
+        """When the generation in use was swapped in."""
+        return self._current.stat().st_mtime_ns
+
     def new(self) -> Path:
         numbers = [int(path.name[2:]) for path in self._all()]
         folder = self.folder / f"g-{max(numbers, default=0) + 1:04}"
@@ -606,9 +614,12 @@ class WhooshEngine:
             self._forget_view()
             return Status(healthy=False, problem=damage.problem)
 
-    def count_by_area(self) -> dict[int, int]:
+    def count_by_area(self) -> dict[int, Tally]:
+        keys: dict[int, list[int]] = defaultdict(list)
         with _as_damage(), self._reading:
-            return dict(Counter(map(attrgetter("area_id"), self._current_view().rows())))
+            for row in self._current_view().rows():
+                keys[row.area_id].append(row.key)
+        return {area_id: Tally(len(found), sum(found)) for area_id, found in keys.items()}
 
     def put(self, documents: Iterable[Document]) -> None:
         latest = {document.key: document for document in documents}
@@ -663,7 +674,7 @@ class WhooshEngine:
 
     def _renewed_view(self) -> View:
         folder = self._generations.in_use()
-        stamp = Stamp(os.getpid(), folder.name, _latest_commit(folder))
+        stamp = Stamp(os.getpid(), folder.name, self._generations.taken_into_use(), _latest_commit(folder))
         if self._view is None or self._view.stamp != stamp:
             self._view = _opened(folder, stamp, self._view)
         return self._view

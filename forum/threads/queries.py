@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, func, select, tuple_
+from sqlalchemy import ColumnElement, bindparam, case, func, select, tuple_, union_all
 from sqlalchemy.orm import aliased
 
 from forum.areas.models import Area
 from forum.areas.rules import facilitates, may_read
-from forum.db import AnyRow, AnySelect, db, writing
+from forum.db import AnyRow, AnySelect, at_most, db, lock, read, writing
 from forum.members.models import Member, Organisation, Viewer
 from forum.threads.models import (
     POSTS_A_PAGE,
@@ -28,6 +28,8 @@ from forum.threads.models import (
 THREADS_A_PAGE = 30
 # How far back unread threads are looked for: a count must cost the same in a network of any age.
 NEWEST = 200
+# What the home page shows at most.
+FOR_ME, UNANSWERED = 12, 5
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _author = aliased(Member, name="author")
@@ -57,7 +59,6 @@ _LIST = _with_marker(
         Thread.slug,
         Thread.title,
         Thread.kind,
-        Thread.created_at,
         Thread.last_post_at,
         Thread.reply_count,
         Thread.organisation_count,
@@ -77,13 +78,13 @@ _LIST = _with_marker(
     .join(_author, _author.id == Thread.author_id)
     .join(_last_author, _last_author.id == Thread.last_author_id)
     .outerjoin(Organisation, Organisation.id == _author.organisation_id)
-).where(Thread.visible)
+)
 
 _BY_KEY = (Thread.pinned, Thread.last_post_at, Thread.id)
 _IN_AREA = (
-    _LIST.where(Thread.area_id == bindparam("area_id"))
+    _LIST.where(Thread.area_id == bindparam("area_id"), Thread.visible)
     .order_by(Thread.pinned.desc(), Thread.last_post_at.desc(), Thread.id.desc())
-    .limit(THREADS_A_PAGE + 1)
+    .limit(at_most(THREADS_A_PAGE + 1))
 )
 _FURTHER = _IN_AREA.where(
     tuple_(*_BY_KEY)
@@ -111,7 +112,7 @@ def threads_of_area(viewer: Viewer, area_id: int, before: str = "", kind: str = 
         statement = statement.where(Thread.kind == kind)
     if state in STATES:
         statement = statement.where(STATES[state])
-    rows = db.session.execute(statement, {**_bound(viewer), "area_id": area_id, **key}).all()
+    rows = read(statement, {**_bound(viewer), "area_id": area_id, **key}).all()
     shown = rows[:THREADS_A_PAGE]
     return ThreadList(shown, _key(shown[-1]) if len(rows) > THREADS_A_PAGE else None)
 
@@ -135,57 +136,78 @@ def _bound(viewer: Viewer) -> dict[str, object]:
     return {"viewer_id": viewer.id, "caught_up_at": viewer.caught_up_at or LONG_AGO}
 
 
-_READABLE = select(Thread.id).join(Area, Area.id == Thread.area_id).where(Thread.visible, may_read())
-_NEWEST = _READABLE.order_by(Thread.last_post_at.desc(), Thread.id.desc()).limit(NEWEST)
+def _newest(most: int, *further: ColumnElement[bool]) -> Any:
+    """The newest of all threads the viewer sees, with what tells whether they are new."""
+    return (
+        select(Thread.id, Thread.area_id, Thread.created_at, Thread.last_post_at, Thread.last_number)
+        .join(Area, Area.id == Thread.area_id)
+        .where(Thread.visible, may_read(), *further)
+        .order_by(Thread.last_post_at.desc(), Thread.id.desc())
+        .limit(at_most(most))
+        .subquery()
+        .c
+    )
+
+
+_latest = _newest(FOR_ME)
+_moved = _newest(NEWEST, Thread.last_post_at > bindparam("caught_up_at"))
+_unread_ids = (
+    _with_marker(select(_moved.id), _moved)
+    .where(_unread(_moved) > 0)
+    .order_by(_moved.last_post_at.desc(), _moved.id.desc())
+    .limit(at_most(FOR_ME))
+    .subquery()
+)
+# What is chosen carries the conditions: with one out here, SQLite would walk through all visible threads.
 _FOR_ME = (
-    _LIST.where(Thread.id.in_(_NEWEST))
+    _LIST.where(Thread.id.in_(union_all(select(_unread_ids.c.id), select(_latest.id))))
     .order_by((_unread() > 0).desc(), Thread.last_post_at.desc(), Thread.id.desc())
-    .limit(bindparam("most"))
+    .limit(at_most(FOR_ME))
 )
 
 
-def threads_for_me(viewer: Viewer, most: int = 12) -> Sequence[AnyRow]:
+def threads_for_me(viewer: Viewer) -> Sequence[AnyRow]:
     """What moved lately in all the viewer sees: unread threads first, newest first."""
-    return db.session.execute(_FOR_ME, {**_bound(viewer), "most": most}).all()
+    return read(_FOR_ME, _bound(viewer)).all()
 
 
 _UNANSWERED = (
-    _LIST.where(may_read(), *[STATES["unanswered"]])
+    _LIST.where(Thread.visible, STATES["unanswered"], may_read())
     .order_by(Thread.created_at.desc(), Thread.id.desc())
-    .limit(bindparam("most"))
+    .limit(at_most(UNANSWERED))
 )
 
 
-def unanswered_questions(viewer: Viewer, most: int = 5) -> Sequence[AnyRow]:
+def unanswered_questions(viewer: Viewer) -> Sequence[AnyRow]:
     """Questions nobody has answered yet, newest first."""
-    return db.session.execute(_UNANSWERED, {**_bound(viewer), "most": most}).all()
+    return read(_UNANSWERED, _bound(viewer)).all()
 
 
-_newest = aliased(
-    Thread,
-    select(Thread)
-    .join(Area, Area.id == Thread.area_id)
-    .where(Thread.visible, Thread.last_post_at > bindparam("caught_up_at"), may_read())
-    .order_by(Thread.last_post_at.desc(), Thread.id.desc())
-    .limit(NEWEST)
-    .subquery(),
-)
-_UNREAD_BY_AREA = (
-    _with_marker(select(_newest.area_id, func.count().label("unread")).select_from(_newest), _newest)
-    .where(_unread(_newest) > 0)
-    .group_by(_newest.area_id)
-)
-_UNREAD = _with_marker(select(func.count()).select_from(_newest), _newest).where(_unread(_newest) > 0)
+_UNREAD = _with_marker(select(func.count(_moved.id)), _moved).where(_unread(_moved) > 0)
 
 
 def unread_threads(viewer: Viewer) -> int:
     """How many threads hold something new for the viewer; more than 99 is many."""
-    return db.session.scalar(_UNREAD, _bound(viewer)) or 0
+    return read(_UNREAD, _bound(viewer)).scalar() or 0
 
 
-def unread_by_area(viewer: Viewer) -> dict[int, int]:
-    """The same for each area that has some: area id → threads."""
-    return dict(db.session.execute(_UNREAD_BY_AREA, _bound(viewer)).all())
+_unread_of_area = (
+    _with_marker(select(_moved.area_id, func.count().label("threads")), _moved)
+    .where(_unread(_moved) > 0)
+    .group_by(_moved.area_id)
+    .subquery()
+)
+_AREAS = (
+    select(Area.id, Area.slug, Area.title, Area.access, func.coalesce(_unread_of_area.c.threads, 0).label("unread"))
+    .outerjoin(_unread_of_area, _unread_of_area.c.area_id == Area.id)
+    .where(may_read())
+    .order_by(Area.position, Area.id)
+)
+
+
+def areas_with_unread(viewer: Viewer) -> Sequence[AnyRow]:
+    """The areas the viewer sees, each with how many of its threads hold something new."""
+    return read(_AREAS, _bound(viewer)).all()
 
 
 _THREAD = _with_marker(
@@ -218,7 +240,7 @@ _THREAD = _with_marker(
 
 def readable_thread(viewer: Viewer, thread_id: int) -> AnyRow | None:
     """A thread with its area and the viewer's read marker."""
-    return db.session.execute(_THREAD, {"viewer_id": viewer.id, "thread_id": thread_id}).first()
+    return read(_THREAD, {"viewer_id": viewer.id, "thread_id": thread_id}).first()
 
 
 _POSTS = (
@@ -249,7 +271,7 @@ def posts_of_page(thread: AnyRow, page: int) -> Sequence[AnyRow]:
     """The posts of one page of a thread that was found readable, deleted ones as gaps."""
     first = (page - 1) * POSTS_A_PAGE + 1
     bound = {"thread_id": thread.id, "first": first, "last": first + POSTS_A_PAGE - 1}
-    return db.session.execute(_POSTS, bound).all()
+    return read(_POSTS, bound).all()
 
 
 _ATTACHMENTS = (
@@ -265,7 +287,7 @@ def attachments_of_page(thread: AnyRow, page: int) -> dict[int, list[AnyRow]]:
     first = (page - 1) * POSTS_A_PAGE + 1
     bound = {"thread_id": thread.id, "first": first, "last": first + POSTS_A_PAGE - 1}
     found: dict[int, list[AnyRow]] = {}
-    for row in db.session.execute(_ATTACHMENTS, bound):
+    for row in read(_ATTACHMENTS, bound):
         found.setdefault(row.post_id, []).append(row)
     return found
 
@@ -312,11 +334,11 @@ _TO_CHANGE = select(Thread, Area.access, facilitates()).join(Area, Area.id == Th
 
 
 def open_thread(actor: Viewer, thread_id: int) -> Opened | None:
-    """A thread to be changed; on PostgreSQL its row is locked then, so that numbers and facts come one by one."""
+    """A thread to be changed; its row is locked first, so that numbers and facts come one by one."""
+    lock(select(Thread.id).where(Thread.id == thread_id))
+    anew = {"populate_existing": writing()}
     statement = _TO_CHANGE.where(Thread.id == thread_id)
-    if writing():
-        statement = statement.with_for_update(of=Thread)
-    row = db.session.execute(statement, {"viewer_id": actor.id}).first()
+    row = db.session.execute(statement, {"viewer_id": actor.id}, execution_options=anew).first()
     return Opened(*row) if row else None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, request
 
 from forum.db import transaction
-from forum.errors import Invalid, Problem
+from forum.errors import Invalid, Unready
 from forum.members import actions, passwords, queries
 from forum.members.models import Member
 from forum.web import session
@@ -18,7 +18,7 @@ from forum.web.pages import go, own_path, page, said, sent
 def sign_in() -> Response:
     """The form; in the demonstration also the people one can be."""
     if session.network() is None:
-        raise Problem("not_set_up")
+        raise Unready("not_set_up")
     if session.viewer_or_none():
         return go(own_path(request.args.get("next", "/")))
     return _form(next_path=own_path(request.args.get("next", "/")))

@@ -159,8 +159,8 @@ def _restore_form(post_id: int, errors: dict[str, str] | None = None, status: in
     require(rules.can_restore(viewer(), opened, post.deleted_by_id, post.deleted_at, hours), "undo_too_late")
     return page(
         "posts/restore.html", status, here="threads", thread=opened.thread, post=post, errors=errors or {},
-        extract=opening(post.html), others=not viewer().id == post.author_id == post.deleted_by_id, reason=sent("reason"),
-        longest_reason=LONGEST_REASON,
+        extract=opening(post.html), others=not viewer().id == post.author_id == post.deleted_by_id,
+        reason=sent("reason"), longest_reason=LONGEST_REASON,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from werkzeug.routing import RequestRedirect
 
 from forum import i18n
 from forum.db import db
-from forum.errors import Missing, Problem, Refused
+from forum.errors import Missing, Problem, Refused, Unready
 from forum.web.pages import go, own_path, page, reader
 from forum.web.session import SignInNeeded, network
 
@@ -68,7 +68,7 @@ def _expired(_error: CSRFError) -> Response:
 def _sign_in(_error: SignInNeeded) -> Response:
     """Ask a guest to sign in; what a lost session's form held is kept and offered again afterwards."""
     if network() is None:
-        return _problem(Problem("not_set_up"))
+        return _problem(Unready("not_set_up"))
     if request.method in ("GET", "HEAD"):
         wanted = f"{quote(request.path)}?{request.query_string.decode('ascii', 'replace')}".rstrip("?")
         return go("/sign-in" if wanted == "/" else f"/sign-in?{urlencode({'next': wanted}, safe='/')}")

@@ -244,7 +244,7 @@ def test_a_removed_post_is_gone_and_an_unknown_one_is_no_trouble(engine: Engine)
 def test_posts_are_counted_by_area(engine: Engine) -> None:
     engine.put(the_forum())
     engine.remove([1])
-    assert engine.count_by_area() == {SQUALOR: 1, RENT: 2, PRIVATE: 1}
+    assert engine.count_by_area() == {SQUALOR: (1, 2), RENT: (2, 7), PRIVATE: (1, 5)}
 
 
 def test_a_rebuild_replaces_everything_and_tells_how_far_it_is(engine: Engine) -> None:
@@ -324,7 +324,7 @@ def assert_well(shelf: WhooshEngine) -> None:
     assert sorted(keys(search(shelf, "Räumung"))) == [3, 4, 5]
     assert search(shelf, '"drei Monate"').total == 1
     assert shelf.status().healthy
-    assert shelf.count_by_area() == {SQUALOR: 2, RENT: 2, PRIVATE: 1}
+    assert shelf.count_by_area() == {SQUALOR: (2, 3), RENT: (2, 7), PRIVATE: (1, 5)}
 
 
 def test_another_process_sees_what_the_worker_wrote(shelf: WhooshEngine) -> None:

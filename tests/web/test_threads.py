@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from forum import clock
 from forum.config import Settings
-from forum.db import db
+from forum.db import db, transaction
+from forum.members.actions import add_member
 from forum.threads.models import Mention, Post, ReadMarker, Thread
-from tests.cast import Person, post_id
+from tests.cast import PASSWORD, Person, person, post_id
 
 
 def thread_row(app: Flask, thread: int) -> Thread:
@@ -145,7 +146,7 @@ def test_a_deleted_post_leaves_a_gap_and_can_be_taken_back_for_a_day(
     assert thread_row(app, thread).last_number == 3
 
 
-def test_a_deleted_reply_does_not_keep_the_thread_on_top(app: Flask, frieda: Person, jonas: Person) -> None:
+def test_a_deleted_reply_does_not_keep_the_thread_on_top(frieda: Person, jonas: Person) -> None:
     first = frieda.asks("Zuerst gefragt")
     second = frieda.asks("Danach gefragt")
     answer = jonas.replies(first, "Rückt nach oben.")
@@ -176,11 +177,17 @@ def test_one_lands_at_the_first_unread_post(app: Flask, frieda: Person, jonas: P
     assert not jonas.sees("25 neu")
 
 
-def test_what_was_written_before_one_joined_is_not_unread(app: Flask, frieda: Person) -> None:
-    with app.app_context():
-        assert frieda.id
-    frieda.reads("/")
-    assert frieda.sees("Sie haben alles gelesen")
+def test_what_was_written_before_one_joined_is_not_unread(app: Flask, frieda: Person, jonas: Person) -> None:
+    thread = frieda.asks("Vor Meikes Zeit")
+    with app.app_context(), transaction():
+        add_member("Meike Harms", "meike@weserufer.example", password=PASSWORD, uid="meike")
+    meike = person(app, "meike")
+    meike.reads("/")
+    assert meike.sees("Sie haben alles gelesen")
+    jonas.replies(thread, "Seit heute neu.")
+    meike.reads("/")
+    assert meike.sees("1 neu")
+    assert meike.reads(f"/threads/{thread}?unread", follow=False).location.endswith("#p2")
 
 
 def test_the_own_thread_and_reply_are_read(frieda: Person, jonas: Person) -> None:
