@@ -1,0 +1,362 @@
+"""S1: every route, every method, every kind of person, every state of the thing; what is not declared fails."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from forum.web.door import ROUTES
+from tests.security import scene
+from tests.security.scene import Thing, Visitor
+
+# Beside the eight kinds of the catalogue: who asked, whose word recommends, and a facilitator who is in the circle.
+PEOPLE = {
+    "stranger": "stranger",
+    "suspended": "sven",
+    "member": "jonas",
+    "of the circle": "bernd",
+    "facilitator elsewhere": "frauke",
+    "facilitator of one area": "nele",
+    "administrator": "anke",
+    "author": "frieda",
+    "asker": "aylin",
+    "facilitator of the circle": "robert",
+}
+CIRCLE = {"of the circle", "author", "asker", "facilitator of the circle"}
+GUESTS = {"stranger", "suspended"}
+IN_OPEN_AREA = {"open", "deleted", "beheaded", "locked"}
+
+
+def may_know(person: str, state: str) -> bool:
+    if person in GUESTS or state == "missing":
+        return False
+    return state != "closed" or person in CIRCLE
+
+
+def moderates(person: str, state: str) -> bool:
+    """Facilitators run every area they see, the one of a single area only that one."""
+    if person == "facilitator of one area":
+        return state in IN_OPEN_AREA
+    return (may_know(person, state) and "facilitator" in person) or (
+        person == "administrator" and may_know(person, state)
+    )
+
+
+Rule_ = Callable[[str, str], int]
+
+
+def guarded(rule: Rule_, guest: int = 303) -> Rule_:
+    """Guests are sent to the sign-in, and who may not know of the thing finds nothing."""
+
+    def expected(person: str, state: str) -> int:
+        if person in GUESTS:
+            return guest
+        return rule(person, state) if may_know(person, state) else 404
+
+    return expected
+
+
+def anyone(status: int, members: int = 0) -> Rule_:
+    return lambda person, _state: status if person in GUESTS or not members else members
+
+
+def member(status: int, guest: int = 303) -> Rule_:
+    return lambda person, _state: guest if person in GUESTS else status
+
+
+def reads(status: int = 200) -> Rule_:
+    return guarded(lambda _person, _state: status)
+
+
+def acts(rule: Rule_) -> Rule_:
+    return guarded(rule, guest=401)
+
+
+def edits(status: int) -> Rule_:
+    """The author while the thread is open, and those who moderate; not what was deleted."""
+
+    def rule(person: str, state: str) -> int:
+        if state == "deleted":
+            return 403
+        own = person == "author" and state != "locked"
+        return status if own or moderates(person, state) else 403
+
+    return rule
+
+
+def deletes(person: str, state: str) -> int:
+    """Sent twice is sent once: deleting what is deleted leads back to the gap, for those who might."""
+    own = person == "author" and state != "locked"
+    return 303 if own or moderates(person, state) else 403
+
+
+def restores(person: str, state: str) -> int:
+    if state == "deleted":
+        return 303 if person == "author" or moderates(person, state) else 403
+    # There is nothing to restore. A facilitator's click that came too late does no harm.
+    return 303 if moderates(person, state) else 403
+
+
+def asks_to_restore(person: str, state: str) -> int:
+    if state == "deleted":
+        return 200 if person == "author" or moderates(person, state) else 403
+    return 303
+
+
+def history(person: str, state: str) -> int:
+    return 200 if person == "author" or moderates(person, state) else 403
+
+
+def marks(person: str, state: str) -> int:
+    return 403 if state == "deleted" or person == "author" else 303
+
+
+def asks_to_mark(person: str, state: str) -> int:
+    return 403 if state == "deleted" or person == "author" else 200
+
+
+def helps(person: str, state: str) -> int:
+    """What helped is for the person who asked to say; announcements ask nothing."""
+    return 303 if person == "asker" and state not in ("deleted", "announcement") else 403
+
+
+def starts(status: int) -> Rule_:
+    def rule(person: str, state: str) -> int:
+        return status if state != "announcement" or moderates(person, state) else 403
+
+    return rule
+
+
+def replies(person: str, state: str) -> int:
+    return 303 if state != "locked" or moderates(person, state) else 403
+
+
+def runs(status: int) -> Rule_:
+    return lambda person, state: status if moderates(person, state) else 403
+
+
+# Endpoint and method → who gets which status. "missing" means the thing; a static file or a link that is not there too.
+TABLE: dict[tuple[str, str], Rule_] = {
+    ("access.sign_in", "GET"): anyone(200, members=303),
+    ("access.do_sign_in", "POST"): anyone(422),
+    ("access.sign_out", "POST"): anyone(303),
+    ("access.welcome", "GET"): anyone(422),
+    ("access.do_welcome", "POST"): anyone(422),
+    ("areas.show", "GET"): reads(),
+    ("areas.new", "GET"): guarded(starts(200)),
+    ("areas.create", "POST"): acts(starts(303)),
+    ("assets.file", "GET"): lambda _person, state: 404 if state == "missing" else 200,
+    ("files.show", "GET"): guarded(lambda _person, state: 404 if state == "deleted" else 200),
+    ("health.alive", "GET"): anyone(200),
+    ("health.ready", "GET"): anyone(200),
+    ("health.robots", "GET"): anyone(200),
+    ("home.show", "GET"): anyone(200),
+    ("members.show", "GET"): lambda person, state: 303 if person in GUESTS else 404 if state == "missing" else 200,
+    ("moderation.log", "GET"): member(200),
+    ("posts.preview", "POST"): member(200, guest=401),
+    ("posts.show", "GET"): reads(303),
+    ("posts.edit", "GET"): guarded(edits(200)),
+    ("posts.update", "POST"): acts(edits(303)),
+    ("posts.delete", "GET"): guarded(edits(200)),
+    ("posts.do_delete", "POST"): acts(deletes),
+    ("posts.restore", "GET"): guarded(asks_to_restore),
+    ("posts.do_restore", "POST"): acts(restores),
+    ("posts.history", "GET"): guarded(history),
+    ("posts.recommend", "GET"): guarded(asks_to_mark),
+    ("posts.do_recommend", "POST"): acts(marks),
+    ("posts.withdraw", "POST"): acts(lambda _person, _state: 403),  # nothing is recommended here yet
+    ("posts.helpful", "POST"): acts(helps),
+    ("posts.thanks", "POST"): acts(marks),
+    ("practices.index", "GET"): lambda person, state: (
+        303 if person in GUESTS else 200 if may_know(person, state) else 404
+    ),
+    ("search.show", "GET"): member(200),
+    ("settings.account", "GET"): member(200),
+    ("settings.language", "POST"): member(303, guest=401),
+    ("settings.password", "POST"): member(422, guest=401),
+    ("settings.end_device", "POST"): member(303, guest=401),
+    ("threads.show", "GET"): reads(),
+    ("threads.show_named", "GET"): reads(),
+    ("threads.create_post", "POST"): acts(replies),
+    ("threads.news", "GET"): reads(),
+    ("threads.moderate", "GET"): guarded(runs(200)),
+    ("threads.do_moderate", "POST"): acts(runs(303)),
+}
+# The demonstration's own doors are walled up in a real network.
+DEMO_ONLY = {("gallery.show", "GET"), ("access.demo_sign_in", "POST")}
+# Where one thing is like any other, one state is enough.
+WITHOUT_THING = {
+    endpoint for endpoint, _ in TABLE if endpoint.split(".")[0] in ("access", "health", "home", "search", "settings")
+} | {"moderation.log", "posts.preview"}
+
+FORMS: dict[str, dict[str, str]] = {
+    "access.do_sign_in": {"email": "niemand@weserufer.example", "password": "falsch und lang"},
+    "access.do_welcome": {"password": "ein neues Kennwort", "repeated": "ein neues Kennwort"},
+    "areas.create": {"kind": "", "title": "Neu", "body": "Text", "send_key": "matrix"},
+    "posts.preview": {"body": "Text"},
+    "posts.update": {"body": "Anders", "version": "1", "reason": "Grund"},
+    "posts.do_delete": {"reason": "Grund"},
+    "posts.do_restore": {"reason": "Grund"},
+    "posts.do_recommend": {"for_what": "wofür", "reason": "Grund"},
+    "posts.withdraw": {"withdrawn_reason": "Grund"},
+    "posts.helpful": {"on": "1"},
+    "posts.thanks": {"on": "1"},
+    "settings.language": {"language": "de"},
+    "settings.password": {"present": "falsch", "password": "ein neues Kennwort", "repeated": "ein anderes Kennwort"},
+    "settings.end_device": {"device": "0"},
+    "threads.create_post": {"body": "Antwort", "send_key": "matrix"},
+    "threads.do_moderate": {"act": "pin", "reason": "Grund"},
+}
+
+
+def doors(app: Flask) -> Iterator[tuple[Rule, str]]:
+    for rule in app.url_map.iter_rules():
+        for method in sorted(rule.methods or ()):
+            yield rule, method
+
+
+def declared(rule: Rule, method: str) -> Rule_ | None:
+    if method == "OPTIONS":
+        return anyone(200)
+    return TABLE.get((rule.endpoint, "GET" if method == "HEAD" else method))
+
+
+def address(app: Flask, rule: Rule, thing: Thing, state: str) -> str:
+    """Where this rule leads for this thing."""
+    assets = app.extensions["forum.assets"]
+    values: dict[str, Any] = {
+        "slug": thing.area if rule.endpoint.startswith("areas.") else "ding",
+        "thread_id": thing.thread,
+        "post_id": thing.post,
+        "attachment_id": thing.attachment,
+        "member_id": 987 if state == "missing" else 1,
+        "key": "x" * 43,
+        "name": "plan.txt",
+    }
+    if rule.endpoint == "assets.file":
+        values["name"] = "missing.css" if state == "missing" else assets.address("css/app.css").removeprefix("/static/")
+    if rule.endpoint == "threads.show_named" and state != "missing":
+        values["slug"] = f"ding-{state}"
+    path = re.sub(r"<(?:\w+:)?(\w+)>", lambda match: str(values[match[1]]), rule.rule)
+    return f"{path}?area={thing.area}" if rule.endpoint == "practices.index" else path
+
+
+def sends(somebody: Visitor, app: Flask, rule: Rule, method: str, thing: Thing, state: str) -> TestResponse:
+    form = None
+    if method == "POST":
+        form = {"csrf_token": somebody.token, **FORMS.get(rule.endpoint, {})}
+        if rule.endpoint == "areas.create":
+            form["kind"] = "announcement" if state == "announcement" else "question"
+    return somebody.asks(method, address(app, rule, thing, state), data=form)
+
+
+@pytest.fixture
+def people(app: Flask) -> dict[str, Visitor]:
+    scene.more_people(app)
+    return {kind: scene.visitor(app, key) for kind, key in PEOPLE.items()}
+
+
+def test_every_route_is_declared(app: Flask) -> None:
+    missing = [f"{rule.endpoint} {method}" for rule, method in doors(app) if declared(rule, method) is None]
+    assert not missing, "say in TABLE who may use these"
+    served = {(rule.endpoint, method) for rule, method in doors(app)}
+    assert set(TABLE) <= served, "in TABLE, but not served"
+    demo = {(entry.endpoint, method) for entry in ROUTES if entry.demo_only for method in entry.methods}
+    assert demo == DEMO_ONLY
+    assert not demo & served
+
+
+@pytest.mark.parametrize("state", scene.STATES)
+def test_matrix(app: Flask, people: dict[str, Visitor], state: str) -> None:
+    """Everybody gets what is declared, and nothing else."""
+    thing = scene.things(app)[state]
+    kept = scene.snapshot(app)
+    wrong = []
+    for rule, method in doors(app):
+        expected = declared(rule, method)
+        if expected is None or (rule.endpoint in WITHOUT_THING and state != "open"):
+            continue
+        for kind, somebody in people.items():
+            answer = sends(somebody, app, rule, method, thing, state)
+            if answer.status_code != expected(kind, state):
+                wrong.append(f"{method} {rule.rule} as {kind}: {answer.status}, not {expected(kind, state)}")
+            if method in ("HEAD", "OPTIONS"):
+                assert answer.data == b""
+            if method == "POST":
+                scene.restore(app, kept)
+    assert not wrong, "\n".join(wrong)
+
+
+def alike(answer: TestResponse, thing: Thing) -> tuple[str, dict[str, str], str]:
+    """An answer without the words and numbers of its address."""
+    words = re.compile(rf"{thing.area}|(?:threads|posts|files)/(?:{thing.thread}|{thing.post}|{thing.attachment})\b")
+    left = {"Content-Length", "Set-Cookie", "Date"}
+    headers = {name: words.sub("N", value) for name, value in answer.headers.items() if name not in left}
+    return answer.status, headers, words.sub("N", scene.normal(answer.text))
+
+
+def test_forbidden_is_missing(app: Flask, people: dict[str, Visitor]) -> None:
+    """Who may not know of the closed area gets, byte for byte, what one gets for what never was."""
+    made = scene.things(app)
+    closed, missing = made["closed"], made["missing"]
+    for rule, method in doors(app):
+        if rule.endpoint in WITHOUT_THING | {"members.show", "assets.file"}:
+            continue
+        for kind in PEOPLE.keys() - CIRCLE:
+            hidden = sends(people[kind], app, rule, method, closed, "missing")
+            absent = sends(people[kind], app, rule, method, missing, "missing")
+            one, other = alike(hidden, closed), alike(absent, missing)
+            lines = zip(one[2].split("\n"), other[2].split("\n"), strict=False)
+            differing = [pair for pair in lines if len(set(pair)) > 1] or (one[:2], other[:2])
+            assert one == other, f"{method} {rule.rule} as {kind}: {differing}"
+
+
+def test_the_author_who_left_the_circle_finds_nothing(app: Flask, people: dict[str, Visitor]) -> None:
+    """Having written it is no right to read it on."""
+    from sqlalchemy import delete
+
+    from forum.areas.models import AreaMember
+    from forum.db import db, transaction
+
+    thing = scene.things(app)["closed"]
+    assert people["author"].asks("GET", f"/threads/{thing.thread}").status_code == 200
+    with app.app_context(), transaction():
+        db.session.execute(delete(AreaMember).where(AreaMember.area_id == thing.area_id))
+    for rule, method in doors(app):
+        if rule.endpoint in WITHOUT_THING | {"members.show", "assets.file"} or method == "OPTIONS":
+            continue
+        answer = sends(people["author"], app, rule, method, thing, "closed")
+        assert answer.status_code == 404, f"{method} {rule.rule}: {answer.status}"
+
+
+@pytest.mark.parametrize("row", ["post 1", "all posts", "author's organisation", "memberships"])
+def test_a_missing_row_opens_nothing(app: Flask, people: dict[str, Visitor], row: str) -> None:
+    """Rules that hang on a row fail closed when the row is gone (Flarum CVE-2023-22489)."""
+    from sqlalchemy import delete, update
+
+    from forum.areas.models import AreaMember
+    from forum.db import db, transaction
+    from forum.members.models import Member
+    from forum.threads.models import Attachment, Mention, Post, ReadMarker
+
+    thing = scene.things(app)["closed"]
+    with app.app_context(), transaction():
+        if row == "memberships":
+            db.session.execute(delete(AreaMember))
+        elif row == "author's organisation":
+            db.session.execute(update(Member).values(organisation_id=None))
+        else:
+            for table in (Mention, ReadMarker, Attachment):
+                db.session.execute(delete(table))
+            first = Post.number == 1 if row == "post 1" else Post.number > 0
+            db.session.execute(delete(Post).where(Post.thread_id == thing.thread, first))
+    for rule, method in doors(app):
+        if rule.endpoint in WITHOUT_THING | {"members.show", "assets.file"} or method == "OPTIONS":
+            continue
+        for kind in ("member", "facilitator elsewhere", "administrator"):
+            answer = sends(people[kind], app, rule, method, thing, "closed")
+            assert answer.status_code == 404, f"{method} {rule.rule} as {kind}: {answer.status}"
