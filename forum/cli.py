@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from forum import clock, config, create_app, i18n, migrations, outbox
 from forum.areas import queries as areas
-from forum.areas.actions import create_area
+from forum.areas.actions import create_area, name_member, remove_member
+from forum.areas.models import ACCESSES, Area
 from forum.areas.trade import AREAS
 from forum.checks import examine
 from forum.db import db, transaction
@@ -340,6 +341,45 @@ def _member(address: str) -> Member:
     return found
 
 
+@forum.group()
+def area() -> None:
+    """Areas."""
+
+
+@area.command("add")
+@click.argument("slug")
+@click.option("--title", required=True)
+@click.option("--description", default="", help="One sentence about what belongs here.")
+@click.option("--access", type=click.Choice(ACCESSES), default="open", show_default=True)
+@in_app
+def area_add(slug: str, title: str, description: str, access: str) -> None:
+    """Add an area: open to all, closed but for named members, or for announcements."""
+    with transaction():
+        create_area(None, slug, title, description, access)
+
+
+@area.command("name")
+@click.argument("slug")
+@click.argument("address")
+@click.option("--facilitates", is_flag=True, help="The member facilitates this very area.")
+@click.option("--undo", is_flag=True, help="No longer name the member.")
+@in_app
+def area_name(slug: str, address: str, facilitates: bool, undo: bool) -> None:
+    """Name a member for an area: lets into a closed one, and may facilitate any."""
+    with transaction():
+        if undo:
+            remove_member(None, _area(slug), _member(address).id)
+        else:
+            name_member(None, _area(slug), _member(address).id, facilitates)
+
+
+def _area(slug: str) -> Area:
+    found = areas.area_by_slug(slug)
+    if found is None:
+        raise click.ClickException(f"there is no area {slug!r}")
+    return found
+
+
 @forum.group("import")
 def bring_in() -> None:
     """Bring something in. Twice is once; a killed import goes on where it stopped."""
@@ -365,10 +405,7 @@ def import_ndjson(file: Path, as_json: bool) -> None:
 @in_app
 def import_mbox(file: Path, area: str, as_json: bool) -> None:
     """Bring in a mailing list's archive from FILE."""
-    target = areas.area_by_slug(area)
-    if target is None:
-        raise click.ClickException(f"there is no area {area!r}")
-    load = MboxImport(file, target.id, settings(_app()).instance / "files")
+    load = MboxImport(file, _area(area).id, settings(_app()).instance / "files")
     with progress(file.name, load.size) as bar:
         _take(load.steps(), bar.reach)
     said(asdict(load.report), as_json, load.report.lines())

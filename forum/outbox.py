@@ -31,6 +31,7 @@ CRASHES_TO_DEATH = 3  # a job that takes its worker down three times is poison: 
 POISON = "took its worker down three times"
 LONGEST_PAUSE = timedelta(hours=4)
 _CLAIM_LOCK = 4_730_001
+_BY_ITSELF = "by itself "  # how a lease of one job begins
 
 
 class Event(Base):
@@ -176,19 +177,22 @@ def _claim(lease_seconds: int) -> Lease | None:
         first = db.session.scalar(_due(now).limit(1))
         if first is None:
             return None
-        lease = Lease(secrets.token_hex(8), HANDLERS[first.handler], lease_seconds)
-        for job in _together(first, lease, now):
-            job.crashes += job.lease is not None
-            job.lease, job.leased_until = lease.key, now + timedelta(seconds=lease_seconds)
-        return lease
+        handler = HANDLERS[first.handler]
+        jobs = _together(first, handler, now)
+        key = (_BY_ITSELF if len(jobs) == 1 else "") + secrets.token_hex(8)
+        for job in jobs:
+            # Of a batch that crashed nobody knows which job was to blame: each gets its own chances.
+            job.crashes += job.lease is not None and job.lease.startswith(_BY_ITSELF)
+            job.lease, job.leased_until = key, now + timedelta(seconds=lease_seconds)
+        return Lease(key, handler, lease_seconds)
 
 
-def _together(first: Job, lease: Lease, now: datetime) -> Sequence[Job]:
+def _together(first: Job, handler: Handler, now: datetime) -> Sequence[Job]:
     """The jobs that are done in one go; one that failed or crashed before goes alone, to harm no other."""
     if first.failures or first.lease is not None:
         return [first]
     untried = _due(now).where(Job.handler == first.handler, Job.failures == 0, Job.lease.is_(None))
-    return db.session.scalars(untried.limit(lease.handler.batch)).all()
+    return db.session.scalars(untried.limit(handler.batch)).all()
 
 
 def _anything_due(now: datetime) -> bool:
@@ -215,6 +219,7 @@ def _bury_poison(now: datetime) -> None:
     db.session.execute(
         update(Job)
         .where(Job.died_at.is_(None), Job.crashes + 1 >= CRASHES_TO_DEATH, Job.leased_until <= now)
+        .where(Job.lease.startswith(_BY_ITSELF))
         .values(died_at=now, lease=None, leased_until=None, crashes=Job.crashes + 1, error=POISON)
     )
 

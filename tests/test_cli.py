@@ -141,3 +141,28 @@ def test_a_database_that_is_behind_is_said_so() -> None:
     said = typed("check")
     assert said.exit_code == 1
     assert "forum db upgrade" in said.output
+
+
+def test_a_closed_area_is_made_and_a_member_let_in_and_out(instance: Path) -> None:
+    made()
+    typed(
+        "member",
+        "add",
+        "bernd@leine.example",
+        "--name",
+        "Bernd Ahlers",
+        "--password-stdin",
+        answers="ein langes Kennwort\n",
+    )
+    assert typed("area", "add", "leitung", "--title", "Leitungskreis", "--access", "closed").exit_code == 0
+    app = create_app(load(instance=instance))
+    bernd = Person("bernd", app.test_client())
+    bernd.reads("/sign-in")
+    bernd.sends("/sign-in", email="bernd@leine.example", password="ein langes Kennwort")
+    assert bernd.reads("/areas/leitung").status_code == 404
+    assert typed("area", "name", "leitung", "bernd@leine.example").exit_code == 0
+    assert bernd.reads("/areas/leitung").status_code == 200
+    assert typed("area", "name", "leitung", "bernd@leine.example", "--undo").exit_code == 0
+    assert bernd.reads("/areas/leitung").status_code == 404
+    assert "there is no area 'wald'" in typed("area", "name", "wald", "bernd@leine.example").output
+    assert typed("area", "add", "Ärger!", "--title", "x").exit_code == 1

@@ -2,7 +2,7 @@
 
 import re
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from forum import outbox
 from forum.areas.models import ACCESSES, Area, AreaMember
@@ -15,7 +15,7 @@ from forum.text import tidy
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
-outbox.nobody_hears("area.created", "area.member_named")
+outbox.nobody_hears("area.created", "area.member_named", "area.member_removed")
 
 
 def create_area(actor: Viewer | None, slug: str, title: str, description: str = "", access: str = "open") -> Area:
@@ -48,3 +48,10 @@ def name_member(actor: Viewer | None, area: Area, member_id: int, facilitates: b
     named.facilitates = facilitates
     db.session.add(named)
     outbox.record("area.member_named", area.id, actor.id if actor else None, member_id=member_id)
+
+
+def remove_member(actor: Viewer | None, area: Area, member_id: int) -> None:
+    """No longer name a member for an area: from the next page on a closed one is not there for them."""
+    require(actor is None or can_administer(actor))
+    db.session.execute(delete(AreaMember).where(AreaMember.area_id == area.id, AreaMember.member_id == member_id))
+    outbox.record("area.member_removed", area.id, actor.id if actor else None, member_id=member_id)

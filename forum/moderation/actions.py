@@ -59,15 +59,19 @@ def edit_post(
 
 
 def delete_post(actor: Viewer, opened: Opened, post: Post, reason: str) -> None:
-    """Take out of sight what somebody else wrote."""
+    """Take out of sight what somebody else wrote; twice is once."""
     reason = _checked(actor, opened, reason)
+    if post.deleted_at is not None:
+        return
     threads.delete_post(actor, opened, post)
     _log(actor, opened, "delete", reason, {"deleted": False}, {"deleted": True}, post)
 
 
 def restore_post(actor: Viewer, opened: Opened, post: Post, reason: str) -> None:
-    """Bring back what was deleted."""
+    """Bring back what was deleted; twice is once."""
     reason = _checked(actor, opened, reason)
+    if post.deleted_at is None:
+        return
     threads.restore_post(actor, opened, post, undo_hours=0)
     _log(actor, opened, "restore", reason, {"deleted": True}, {"deleted": False}, post)
 

@@ -144,11 +144,16 @@ def mark_read(viewer_id: int, thread_id: int, number: int) -> None:
 def checked_title(title: str) -> str:
     """The title as it is kept; raises Invalid when it is empty or too long."""
     title = " ".join(tidy(title).split())
-    if not title:
+    if not _shows(title):
         raise Invalid("title_empty", "title")
     if len(title) > LONGEST_TITLE:
         raise Invalid("title_long", "title", most=LONGEST_TITLE)
     return title
+
+
+def _shows(text: str) -> bool:
+    """Whether there is anything to see: a text of invisible characters is as good as empty."""
+    return any(character.isprintable() and not character.isspace() for character in text)
 
 
 def _words_of(title: str) -> str:
@@ -161,7 +166,7 @@ def checked_body(body: str) -> str:
     if "\ufffd" in body:
         raise Invalid("broken_text", "body")
     body = tidy(body)
-    if not body.strip():
+    if not _shows(body):
         raise Invalid("body_empty", "body")
     if len(body) > MAX_SOURCE:
         raise Invalid("body_long", "body", most=MAX_SOURCE)

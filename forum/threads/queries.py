@@ -158,29 +158,36 @@ _unread_ids = (
     .limit(at_most(FOR_ME))
     .subquery()
 )
-# What is chosen carries the conditions: with one out here, SQLite would walk through all visible threads.
-_FOR_ME = (
-    _LIST.where(Thread.id.in_(union_all(select(_unread_ids.c.id), select(_latest.id))))
-    .order_by((_unread() > 0).desc(), Thread.last_post_at.desc(), Thread.id.desc())
-    .limit(at_most(FOR_ME))
-)
-
-
-def threads_for_me(viewer: Viewer) -> Sequence[AnyRow]:
-    """What moved lately in all the viewer sees: unread threads first, newest first."""
-    return read(_FOR_ME, _bound(viewer)).all()
-
-
-_UNANSWERED = (
-    _LIST.where(Thread.visible, STATES["unanswered"], may_read())
+_waiting_ids = (
+    select(Thread.id)
+    .join(Area, Area.id == Thread.area_id)
+    .where(Thread.visible, STATES["unanswered"], may_read())
     .order_by(Thread.created_at.desc(), Thread.id.desc())
     .limit(at_most(UNANSWERED))
+    .subquery()
 )
+# What is chosen carries the conditions: with one out here, SQLite would walk through all visible threads.
+_FOR_ME = _LIST.where(
+    Thread.id.in_(union_all(select(_unread_ids.c.id), select(_latest.id), select(_waiting_ids.c.id)))
+).order_by((_unread() > 0).desc(), Thread.last_post_at.desc(), Thread.id.desc())
 
 
-def unanswered_questions(viewer: Viewer) -> Sequence[AnyRow]:
-    """Questions nobody has answered yet, newest first."""
-    return read(_UNANSWERED, _bound(viewer)).all()
+@dataclass(frozen=True)
+class ForMe:
+    """Threads for the home page, the newest first: unread ones, questions nobody has answered, what moved besides."""
+
+    new: Sequence[AnyRow]
+    unanswered: Sequence[AnyRow]
+    moved: Sequence[AnyRow]
+
+
+def threads_for_me(viewer: Viewer) -> ForMe:
+    """What moved lately, and who waits, in all the viewer sees. What is new is not told twice."""
+    rows = read(_FOR_ME, _bound(viewer)).all()
+    new = [row for row in rows if row.unread][:FOR_ME]
+    rest = rows[len(new) :]
+    waiting = [row for row in rest if row.kind == "question" and not row.reply_count]
+    return ForMe(new, waiting[:UNANSWERED], [row for row in rest if not row.unread][: FOR_ME - len(new)])
 
 
 _UNREAD = _with_marker(select(func.count(_moved.id)), _moved).where(_unread(_moved) > 0)

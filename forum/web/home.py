@@ -3,7 +3,7 @@
 from flask import Response
 
 from forum.practices.queries import recommendations
-from forum.threads.queries import areas_with_unread, threads_for_me, unanswered_questions
+from forum.threads.queries import areas_with_unread, threads_for_me
 from forum.web.door import route
 from forum.web.pages import page, with_openings
 from forum.web.session import viewer_or_none
@@ -19,18 +19,16 @@ def show() -> Response:
         return page("home/landing.html")
     areas = areas_with_unread(viewer)
     unread = sum(area.unread for area in areas)
-    moved = threads_for_me(viewer)
-    new = [thread for thread in moved if thread.unread]
-    shown = {thread.id for thread in new}
+    threads = threads_for_me(viewer)
     recommended = recommendations(viewer, most=_SHOWN_RECOMMENDATIONS).rows
     return page(
         "home/show.html",
         here="threads",
         unread_total=unread,
-        new=new,
-        further=max(0, unread - len(new)),
-        moved=[thread for thread in moved if not thread.unread],
-        unanswered=[thread for thread in unanswered_questions(viewer) if thread.id not in shown],
+        new=threads.new,
+        further=max(0, unread - len(threads.new)),
+        moved=threads.moved,
+        unanswered=threads.unanswered,
         recommended=with_openings(recommended, 160),
         areas=areas,
     )

@@ -26,12 +26,6 @@ _NOT_KEPT = frozenset({"csrf_token", *_SECRET})
 _CODES = {400: "broken_text", 403: "not_allowed", 404: "missing", 405: "method", 413: "too_large"}
 
 
-class TooLarge(Problem):
-    """More was sent than is taken."""
-
-    status = 413
-
-
 def watch(app: Flask) -> None:
     """Turn every failure into a page in the reader's language."""
     CSRFProtect(app)

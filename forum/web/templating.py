@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 from flask_wtf.csrf import generate_csrf
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2.environment import TemplateModule
 from jinja2.ext import Extension
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -51,6 +52,13 @@ class PlainCalls(Context):
         return function(*args, **named)
 
 
+class OwnMacros(Template):
+    """Macros know the globals alone, which all templates share: nothing is compared when a page imports them."""
+
+    def _get_default_module(self, _context: Context | None = None) -> TemplateModule:
+        return super()._get_default_module()
+
+
 def prepare(app: Flask, folder: Path) -> None:
     """Give each language its environment; a name that a view forgot is an error, not an empty place.
 
@@ -64,7 +72,7 @@ def prepare(app: Flask, folder: Path) -> None:
             loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
             auto_reload=app.debug, extensions=[Translated],
         )  # fmt: skip
-        env.context_class = PlainCalls
+        env.context_class, env.template_class = PlainCalls, OwnMacros
         env.globals.update(_=i18n.gettext, ngettext=i18n.ngettext, language=language)
         env.globals.update(asset=assets.address, csrf_token=generate_csrf)
         env.filters.update(when=i18n.when, day=i18n.day, iso=i18n.exact, markup_of_post=_markup_of_post)

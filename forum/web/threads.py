@@ -223,6 +223,8 @@ def _act(opened: Opened, act: str, reason: str) -> None:
         moderation.lock(actor, opened, act == "lock", reason)
     elif act == "move":
         area = found(readable_area_by_id(actor, number(sent("area"))))
+        # Where only facilitators start threads, only those of that area bring one in.
+        require(area.access != "announcement" or rules.can_moderate(actor, area), "area_announcements_only")
         moderation.move(actor, opened, area.id, reason)
     else:
         raise Invalid("act_unknown", "act")

@@ -80,3 +80,29 @@ def test_who_is_named_for_one_area_facilitates_there_alone(
     frieda.reads(f"/threads/{here}")
     assert frieda.sees("geschlossen")
     assert jonas.sends(f"/threads/{there}/moderate", act="lock", reason="Erledigt.").status_code == 403
+
+
+def test_who_facilitates_one_area_brings_nothing_into_the_announcements(
+    app: Flask, frieda: Person, jonas: Person
+) -> None:
+    with app.app_context(), transaction():
+        name_member(None, db.session.get_one(Area, area_id(app, "vermuellung")), jonas.id, facilitates=True)
+    thread = frieda.asks("Keine Mitteilung")
+    jonas.reads(f"/threads/{thread}/moderate")
+    there = str(area_id(app, "mitteilungen"))
+    assert jonas.sends(f"/threads/{thread}/moderate", act="move", area=there, reason="Wichtig.").status_code == 403
+
+
+def test_deleting_twice_is_one_line_in_the_log(app: Flask, frieda: Person, robert: Person) -> None:
+    post = post_id(app, frieda.asks("Zweimal"), 1)
+    for _ in range(2):
+        robert.sends(f"/posts/{post}/delete", reason="Doppelt geklickt")
+    robert.reads("/moderation/log")
+    assert robert.page is not None
+    assert robert.page.text.count("Doppelt geklickt") == 1
+
+
+def test_an_invisible_title_is_no_title(frieda: Person) -> None:
+    frieda.reads("/areas/vermuellung/new")
+    page = frieda.sends("/areas/vermuellung/new", kind="question", title="\u200b\u2060", body="Text")
+    assert page.status_code == 422
