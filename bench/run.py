@@ -47,7 +47,7 @@ class Page:
 
     def of_runs(self, figure: str) -> float:
         """The median of a figure over all rounds."""
-        return statistics.median(run[figure] for run in self.runs)
+        return float(statistics.median(run[figure] for run in self.runs))
 
 
 def main() -> None:

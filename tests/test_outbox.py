@@ -337,7 +337,7 @@ def test_a_killed_workers_job_runs_again_when_its_lease_is_over(app: Flask) -> N
     assert jobs(app) == []
 
 
-def test_a_poison_job_takes_three_workers_down_and_is_set_aside(app: Flask, command: Callable[..., Any]) -> None:
+def test_poison_in_a_batch_is_found_out_and_harms_no_other(app: Flask, command: Callable[..., Any]) -> None:
     tries: Counter[int] = Counter()
 
     @outbox.on("bell.rang", batch=10)
@@ -353,7 +353,8 @@ def test_a_poison_job_takes_three_workers_down_and_is_set_aside(app: Flask, comm
                 steps(app)
             except Killed:
                 journey.shift(MINUTE)
-        assert tries == {1: 2, 2: 3, 3: 2}
+        # Once together, which says nothing of any of them, and then each by itself.
+        assert tries == {1: 2, 2: 1 + 3, 3: 2}
         (dead,) = jobs(app)
         assert dead.died_at is not None
         assert dead.error == "took its worker down three times"
@@ -362,7 +363,20 @@ def test_a_poison_job_takes_three_workers_down_and_is_set_aside(app: Flask, comm
         assert "took its worker down three times" in told.output
         assert "1 jobs will be tried again" in command("jobs", "retry").output
         crash(app)
-        assert tries[2] == 4
+        assert tries[2] == 5
+
+
+def test_a_job_that_takes_three_workers_down_is_set_aside(app: Flask) -> None:
+    outbox.on("bell.rang")(poison)
+    with it_is(NOON) as journey:
+        tell(app, 1)
+        for _ in range(3):
+            assert jobs(app)[0].died_at is None
+            crash(app)
+            journey.shift(MINUTE)
+        assert step(app) == 0
+        (dead,) = jobs(app)
+        assert (dead.crashes, dead.died_at) == (3, clock.now())
 
 
 def test_poison_does_not_keep_other_jobs_waiting(app: Flask) -> None:

@@ -27,9 +27,9 @@ from forum.threads.models import (
 
 THREADS_A_PAGE = 30
 # How far back unread threads are looked for: a count must cost the same in a network of any age.
-NEWEST = 200
+NEWEST = 100
 # What the home page shows at most.
-FOR_ME, UNANSWERED = 12, 5
+FOR_ME, UNANSWERED = 8, 4
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _author = aliased(Member, name="author")

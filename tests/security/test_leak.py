@@ -387,9 +387,7 @@ def test_a_form_sent_again_names_no_thread_that_moved_away(app: Flask) -> None:
 
 
 def test_the_command_searches_with_the_members_eyes(app: Flask, planted: Planted, monkeypatch: Any) -> None:
-    settings = app.extensions["forum.settings"]
-    monkeypatch.setenv("FORUM_INSTANCE", str(settings.instance))
-    monkeypatch.setenv("FORUM_DATABASE_URL", settings.database_url.replace("+psycopg", ""))
+    monkeypatch.setattr(cli, "create_app", lambda: app)
     run = CliRunner()
     for word in [*planted.words[::4], "Schimmel", "Nachtrag"]:
         for eyes in (["--as", "jonas@weserufer.example"], ["--as", "frauke@weserufer.example"], []):
