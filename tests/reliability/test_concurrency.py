@@ -24,12 +24,12 @@ from forum.members.models import Member
 from forum.outbox import Event
 from forum.practices.models import Mark
 from forum.threads.models import Post, ReadMarker, Thread
-from tests.cast import Person, area_id, person, post_id
+from tests.cast import Person, area_id, post_id
 
 Result = TypeVar("Result")
 Act = Callable[[], TestResponse]
 Together = Callable[[Act, Act], tuple[TestResponse, TestResponse]]
-LONG_ENOUGH = 0.3  # for a request to come to where it has to wait
+LONG_ENOUGH = 0.2  # for a request to come to where it has to wait
 
 
 class Overlap:
@@ -109,9 +109,13 @@ def answer(jonas: Person, thread: int) -> int:
     return jonas.replies(thread, "Wir fragen zuerst das Gesundheitsamt.")
 
 
-def other_device(app: Flask, somebody: Person) -> Person:
-    """The same member, signed in once more."""
-    return person(app, somebody.key)
+def other_window(app: Flask, somebody: Person) -> Person:
+    """The same member in a second window of the browser."""
+    other = Person(somebody.key, app.test_client())
+    cookie = somebody.client.get_cookie("fachkreis")
+    assert cookie is not None
+    other.client.set_cookie(cookie.key, cookie.value)
+    return other
 
 
 def sending(somebody: Person, address: str, **fields: Any) -> Act:
@@ -148,7 +152,7 @@ def one(app: Flask, model: type[Result], row_id: int) -> Result:
 
 def test_a_reply_that_is_sent_twice_is_one_post(app: Flask, jonas: Person, thread: int, together: Together) -> None:
     send = {"body": "Doppelt geklickt.", "send_key": "k1"}
-    again = other_device(app, jonas)
+    again = other_window(app, jonas)
     address = f"/threads/{thread}/posts"
     one_answer, other = together(sending(jonas, address, **send), sending(again, address, **send))
     assert statuses(one_answer, other) == [303, 303]
@@ -163,7 +167,7 @@ def told(app: Flask, name: str) -> int:
 
 def test_a_thread_that_is_sent_twice_is_one_thread(app: Flask, jonas: Person, together: Together) -> None:
     send = {"kind": "question", "title": "Nur einmal", "body": "Bitte.", "send_key": "k1"}
-    again = other_device(app, jonas)
+    again = other_window(app, jonas)
     address = "/areas/vermuellung/new"
     one_answer, other = together(sending(jonas, address, **send), sending(again, address, **send))
     assert statuses(one_answer, other) == [303, 303]
@@ -197,9 +201,9 @@ def test_two_replies_get_two_numbers(app: Flask, jonas: Person, aylin: Person, t
     assert (kept.last_number, kept.reply_count, kept.organisation_count) == (3, 2, 2)
 
 
-def test_one_member_replies_on_two_devices(app: Flask, jonas: Person, thread: int, together: Together) -> None:
+def test_one_member_replies_from_two_windows(app: Flask, jonas: Person, thread: int, together: Together) -> None:
     """Both write the same read marker, which was not there before."""
-    again = other_device(app, jonas)
+    again = other_window(app, jonas)
     address = f"/threads/{thread}/posts"
     answers = together(sending(jonas, address, body="Eins"), sending(again, address, body="Zwei"))
     assert statuses(*answers) == [303, 303]
@@ -211,7 +215,7 @@ def test_one_member_replies_on_two_devices(app: Flask, jonas: Person, thread: in
 def test_a_reader_replies_while_the_page_notes_how_far_they_read(
     app: Flask, jonas: Person, thread: int, together: Together
 ) -> None:
-    again = other_device(app, jonas)
+    again = other_window(app, jonas)
     reply = sending(jonas, f"/threads/{thread}/posts", body="Schnell geantwortet")
     answers = together(lambda: again.reads(f"/threads/{thread}"), reply)
     assert answers[1].status_code == 303
@@ -230,7 +234,7 @@ def test_two_threads_in_one_area_are_both_counted(app: Flask, jonas: Person, ayl
 
 
 def test_two_edits_one_is_shown_both_texts(app: Flask, jonas: Person, answer: int, together: Together) -> None:
-    again = other_device(app, jonas)
+    again = other_window(app, jonas)
     address = f"/posts/{answer}/edit"
     answers = together(
         sending(jonas, address, body="Fassung vom Büro", version="1"),
@@ -273,7 +277,7 @@ def test_edit_and_delete(app: Flask, jonas: Person, robert: Person, answer: int,
 
 
 def test_deleting_twice_is_once(app: Flask, jonas: Person, answer: int, together: Together) -> None:
-    again = other_device(app, jonas)
+    again = other_window(app, jonas)
     address = f"/posts/{answer}/delete"
     assert statuses(*together(sending(jonas, address), sending(again, address))) == [303, 303]
     assert told(app, "post.deleted") == 1
@@ -332,7 +336,7 @@ def marks(app: Flask, post: int) -> list[tuple[str, bool]]:
 
 
 def test_recommending_twice_is_once(app: Flask, frieda: Person, answer: int, together: Together) -> None:
-    again = other_device(app, frieda)
+    again = other_window(app, frieda)
     address = f"/posts/{answer}/recommend"
     answers = together(sending(frieda, address, **RECOMMENDED), sending(again, address, **RECOMMENDED))
     assert statuses(*answers) == [303, 403]
@@ -383,7 +387,7 @@ def test_two_members_thank_at_once(app: Flask, frieda: Person, aylin: Person, an
 
 
 def test_thanking_twice_is_once(app: Flask, frieda: Person, answer: int, together: Together) -> None:
-    again = other_device(app, frieda)
+    again = other_window(app, frieda)
     address = f"/posts/{answer}/thanks"
     assert statuses(*together(sending(frieda, address, on="1"), sending(again, address, on="1"))) == [303, 303]
     assert marks(app, answer) == [("thanks", True)]
@@ -391,7 +395,7 @@ def test_thanking_twice_is_once(app: Flask, frieda: Person, answer: int, togethe
 
 
 def test_thanking_and_taking_it_back(app: Flask, frieda: Person, answer: int, together: Together) -> None:
-    again = other_device(app, frieda)
+    again = other_window(app, frieda)
     address = f"/posts/{answer}/thanks"
     assert statuses(*together(sending(frieda, address, on="1"), sending(again, address, on="0"))) == [303, 303]
     standing = sum(stands for _, stands in marks(app, answer))
@@ -402,7 +406,7 @@ def test_saying_that_two_answers_helped(
     app: Flask, frieda: Person, aylin: Person, thread: int, answer: int, together: Together
 ) -> None:
     other = aylin.replies(thread, "Eine Karte an der Tür.")
-    again = other_device(app, frieda)
+    again = other_window(app, frieda)
     answers = together(
         sending(frieda, f"/posts/{answer}/helpful", on="1"), sending(again, f"/posts/{other}/helpful", on="1")
     )
@@ -446,7 +450,7 @@ def test_two_threads_change_places(app: Flask, robert: Person, together: Togethe
     """Both change the counts of both areas: neither waits for ever for the other."""
     here = robert.asks("Eins")
     there = robert.asks("Zwei", area="mitteilungen", kind="announcement")
-    again = other_device(app, robert)
+    again = other_window(app, robert)
     answers = together(moving(app, robert, here, "mitteilungen"), moving(app, again, there, "vermuellung"))
     assert statuses(*answers) == [303, 303]
     assert one(app, Thread, here).area_id == area_id(app, "mitteilungen")
@@ -538,7 +542,7 @@ def test_a_click_while_somebody_else_clicks_is_never_a_page_of_trouble(
     app: Flask, frieda: Person, jonas: Person, aylin: Person, thread: int
 ) -> None:
     """Without a fixed order: forms of three members, all at once, many times."""
-    devices = [frieda, jonas, aylin, other_device(app, jonas)]
+    devices = [frieda, jonas, aylin, other_window(app, jonas)]
     answers: list[TestResponse] = []
 
     def click(somebody: Person, number: int) -> None:
