@@ -28,8 +28,7 @@ from forum.mail.parsing import ParsedMail, parse
 from forum.mail.parts import Unreadable
 from forum.mail.plain import enriched_to_text, html_to_text, unflow
 
-MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": True})
-MARKDOWN.enable(["linkify", "table", "strikethrough"])
+MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 MOJIBAKE = re.compile("Ã[\x80-¿Ÿ„¼]|â€|\ufffd|=\\?[\\w-]+\\?[bq]\\?", re.IGNORECASE)
 
 
