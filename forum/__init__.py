@@ -3,7 +3,11 @@
 from flask import Flask
 
 from forum import config, db, web
-from forum.search import whoosh_engine
+from forum.search import meaning
+from forum.search.engine import Engine
+from forum.search.postgres_engine import PostgresEngine
+from forum.search.vectors import Vectors
+from forum.search.whoosh_engine import WhooshEngine
 
 
 def create_app(settings: config.Settings | None = None) -> Flask:
@@ -17,6 +21,15 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     app.config["TRUSTED_HOSTS"] = settings.hosts
     app.extensions["forum.settings"] = settings
     db.connect(app, settings)
-    app.extensions["forum.search"] = whoosh_engine.WhooshEngine(settings.instance / "index")
+    app.extensions["forum.search"] = _engine(app, settings)
+    app.extensions["forum.vectors"] = Vectors(app, meaning.model() if settings.meaning else None)
     web.open_doors(app, settings)
     return app
+
+
+def _engine(app: Flask, settings: config.Settings) -> Engine:
+    """The index is on the own disk as SQLite is; in PostgreSQL it is shared by all hosts as the database is."""
+    if settings.on_sqlite:
+        return WhooshEngine(settings.instance / "index")
+    with app.app_context():
+        return PostgresEngine(db.db.engine)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from flask import Flask, current_app
@@ -25,10 +25,13 @@ from forum.i18n import sentence
 from forum.members import actions as members
 from forum.members import queries as people
 from forum.members.models import ROLES, Member, Organisation, Viewer
+from forum.search import evaluation
 from forum.search import handlers as index
 from forum.search.documents import all_documents, standing_by_area
 from forum.search.queries import Wish
 from forum.search.queries import search as find
+from forum.search.thesaurus import add_starter
+from forum.search.vectors import vectors
 from forum.serving import serve, serve_worker
 from forum.transfer import export as outgoing
 from forum.transfer import ndjson
@@ -39,10 +42,17 @@ from forum.transfer.progress import progress
 from forum.worker import work_off
 
 DEMO = Path(__file__).parent / "demo" / "network.ndjson"
+READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class WrongFile(click.ClickException):
+    """A file that was named cannot be used."""
+
+    exit_code = 2
 
 
 class Door(click.Command):
-    """A command: a wrong setting, line or act is one clear sentence and exit code 1, never a stack trace."""
+    """A command: a wrong setting, line or act is one clear sentence and an exit code, never a stack trace."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, and put into words what went wrong."""
@@ -50,6 +60,8 @@ class Door(click.Command):
             return super().invoke(ctx)
         except (config.WrongSetting, WrongLine) as error:
             raise click.ClickException(str(error)) from error
+        except evaluation.WrongFile as error:
+            raise WrongFile(str(error)) from error
         except Problem as problem:
             raise click.ClickException(sentence(problem)) from problem
 
@@ -200,6 +212,7 @@ def init(
             for area in AREAS:
                 if area.slug in slugs:
                     create_area(None, area.slug, i18n.gettext(area.title), i18n.gettext(area.description))
+            add_starter(None, language or "")
             key = members.sign_in_link(administrator, terms.link_days)
         index.rebuild()
         click.echo(_("%(name)s is ready. Start it with: forum run", name=name))
@@ -460,6 +473,36 @@ def _eyes(address: str | None) -> Viewer:
     return viewer
 
 
+@forum.command("search-eval")
+@click.option("--queries", required=True, type=READABLE, help="Questions, a line each: id, tab, question.")
+@click.option("--qrels", type=READABLE, help="What answers them, a line each: question 0 thread grade.")
+@click.option("--run", "out", type=click.File("w", "utf-8", lazy=False), help="Write what was found, for trec_eval.")
+@click.option("--as", "address", help="Search with the eyes of this member; by default all that is not closed.")
+@as_json
+@in_app
+def search_eval(queries: Path, qrels: Path | None, out: TextIO | None, address: str | None, as_json: bool) -> None:
+    """Measure how good the search page is, by questions whose answers are known."""
+    viewer = _eyes(address) if address else evaluation.ANYBODY
+    questions = evaluation.read_questions(queries)
+    judged = evaluation.read_judgements(qrels) if qrels else {}
+    work_off(settings(_app()))
+    index.heal()
+    meaning = vectors()
+    with progress("meaning", meaning.still_missing()) as bar:
+        while made := meaning.make_some():
+            bar.advance(made)
+    meaning.wait()
+    rankings = {}
+    with progress("questions", len(questions)) as bar:
+        for name, text in questions.items():
+            rankings[name] = evaluation.rank(viewer, text)
+            bar.advance()
+    if out:
+        out.writelines(evaluation.run_lines(rankings))
+    report = evaluation.report(rankings, judged)
+    said(asdict(report), as_json, report.lines())
+
+
 @forum.group("search-index")
 def search_index() -> None:
     """The search index."""
@@ -482,6 +525,7 @@ def index_rebuild() -> None:
 def index_status(as_json: bool) -> None:
     """How the index is; exit 1 if it needs a rebuild."""
     status = index.engine().status()
-    said(asdict(status), as_json, [f"{name}: {value}" for name, value in asdict(status).items()])
+    facts = {**asdict(status), "posts_without_vector": vectors().still_missing()}
+    said(facts, as_json, [f"{name}: {value}" for name, value in facts.items()])
     if not status.healthy:
         sys.exit(1)

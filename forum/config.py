@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     job_attempts: int = Field(10, ge=1, le=100, description="Failures after which a job waits for a person.")
     worker_pause_seconds: float = Field(0.5, gt=0, le=60, description="How often an idle worker looks for jobs.")
     sqlite_cache_megabytes: int = Field(8, ge=1, le=4096, description="Page cache of each SQLite connection.")
+    meaning: bool = Field(True, description="Search by meaning too, where the extra [meaning] is installed.")
     log_level: Annotated[str, NoDecode] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     demo: bool = Field(False, description="Set by `forum demo` alone: one-click sign-in with invented people.")
 

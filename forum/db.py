@@ -121,7 +121,8 @@ def connect(app: Flask, settings: Settings) -> None:
 
 def _engine_options(settings: Settings) -> dict[str, Any]:
     # A failing statement is logged; what members wrote, its values, is not.
-    room = {"pool_size": settings.web_threads + 2, "max_overflow": 8, "hide_parameters": True}
+    # A page that searches in PostgreSQL takes a second connection: there is one for each, so none waits for another's.
+    room = {"pool_size": settings.web_threads + 2, "max_overflow": settings.web_threads + 8, "hide_parameters": True}
     if settings.on_sqlite:
         return {**room, "module": sqlite_module(), "connect_args": {"timeout": 20, "isolation_level": None}}
     return {**room, "pool_pre_ping": True}

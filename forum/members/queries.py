@@ -1,6 +1,6 @@
 """Reads of members. Names, organisations and cities are known to every member."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -120,6 +120,14 @@ def organisation_by_name(name: str) -> Organisation | None:
 def organisations() -> Sequence[AnyRow]:
     """All organisations by name, for choosing one."""
     return db.session.execute(select(Organisation.id, Organisation.name).order_by(Organisation.name)).all()
+
+
+def organisation_names(ids: Collection[int]) -> dict[int, str]:
+    """The names of these organisations: id → name."""
+    if not ids:
+        return {}
+    found = db.session.execute(select(Organisation.id, Organisation.name).where(Organisation.id.in_(ids)))
+    return {row.id: row.name for row in found}
 
 
 def devices(viewer: Viewer) -> Sequence[SignIn]:

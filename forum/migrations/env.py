@@ -10,6 +10,12 @@ import forum.members.models
 import forum.moderation.models
 import forum.outbox
 import forum.practices.models
+import forum.search.attachments
+import forum.search.missed
+import forum.search.postgres_engine
+import forum.search.saved
+import forum.search.thesaurus
+import forum.search.vectors
 import forum.threads.models  # noqa: F401 - imported so that the metadata holds every table
 from forum.db import Base, UTCDateTime
 

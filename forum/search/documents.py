@@ -1,11 +1,12 @@
 """Posts as the index sees them: always read anew from the database, so that handlers may repeat."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from sqlalchemy import func, or_, select
 
 from forum.db import AnyRow, AnySelect, db
-from forum.members.models import Member, Organisation
+from forum.members.models import Member
+from forum.search.attachments import texts_of
 from forum.search.engine import Document, Tally
 from forum.text import plain
 from forum.threads.models import Post, Thread
@@ -21,7 +22,7 @@ _DOCUMENTS = (
         Thread.title,
         Post.html,
         Member.name.label("author"),
-        Organisation.name.label("organisation"),
+        Member.organisation_id,
         Post.number,
         Post.created_at,
         Post.recommended,
@@ -30,7 +31,6 @@ _DOCUMENTS = (
     )
     .join(Thread, Thread.id == Post.thread_id)
     .join(Member, Member.id == Post.author_id)
-    .outerjoin(Organisation, Organisation.id == Member.organisation_id)
     .where(Post.deleted_at.is_(None))
     .order_by(Post.id)
 )
@@ -75,12 +75,13 @@ def standing_by_area() -> dict[int, Tally]:
 
 
 def _read(statement: AnySelect) -> list[Document]:
-    found = [_document(row) for row in db.session.execute(statement)]
+    rows = db.session.execute(statement).all()
+    files = texts_of([row.id for row in rows])
     db.session.rollback()
-    return found
+    return [_document(row, files) for row in rows]
 
 
-def _document(row: AnyRow) -> Document:
+def _document(row: AnyRow, files: Mapping[int, str]) -> Document:
     return Document(
         key=row.id,
         thread_id=row.thread_id,
@@ -89,10 +90,11 @@ def _document(row: AnyRow) -> Document:
         title=row.title,
         body=plain(row.html),
         author=row.author,
-        organisation=row.organisation or "",
         number=row.number,
         created_at=row.created_at,
         recommended=row.recommended,
         helpful=row.helpful,
         answered=row.reply_count > 0,
+        organisation_id=row.organisation_id,
+        files=files.get(row.id, ""),
     )

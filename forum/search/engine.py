@@ -1,9 +1,14 @@
 """What every search engine of the forum promises, and the words it is asked and answers with."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forum.search.german import German
 
 KINDS = ("question", "strategy", "announcement")
 
@@ -35,9 +40,10 @@ class Document:
     title: str
     body: str
     author: str
-    organisation: str
     number: int
     created_at: datetime
+    organisation_id: int | None = None
+    files: str = ""
     recommended: bool = False
     helpful: bool = False
     answered: bool = False
@@ -49,7 +55,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What somebody typed, understood. The caller turns `area`, a slug, into `Filters.area_ids`."""
+    """What somebody typed, read. `area` is a slug."""
 
     words: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
@@ -67,33 +73,116 @@ class Query:
                     self.area, self.kind, self.after, self.before))  # fmt: skip
 
 
+How = Literal["word", "part", "split", "piece", "equal", "narrower", "similar"]
+Reach = Literal["words", "parts", "either"]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in which a word may be met: at each place one of some terms, among words, parts of words, or either.
+
+    `how` says why: the word itself in any form; a part of a compound; the parts of the asked compound apart, or one of
+    them alone; a word of the thesaurus; a word that is spelt alike. A post that has a `firm` one has what was asked;
+    others count in the order only, but for the parts apart where nothing firm is found. `entry` is the word of the
+    thesaurus or the spelling.
+    """
+
+    places: tuple[tuple[str, ...], ...]
+    how: How = "word"
+    weight: float = 1.0
+    reach: Reach = "words"
+    firm: bool = True
+    entry: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One thing asked for, as it was typed, and how it may be met. `light`: a word like "how" or "mit"."""
+
+    asked: str
+    ways: tuple[Way, ...]
+    phrase: bool = False
+    light: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query as an engine is asked it. No clauses: everything that the filters leave.
+
+    Of a `sentence` a post need not have all words; where it is `loose`, any word of it will do. `neighbours` are the
+    words in their order.
+    """
+
+    clauses: tuple[Clause, ...] = ()
+    excluded: tuple[Clause, ...] = ()
+    author: tuple[tuple[str, ...], ...] = ()
+    kind: str | None = None
+    after: date | None = None
+    before: date | None = None
+    sentence: bool = False
+    loose: bool = False
+    neighbours: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """How near each post is in meaning to what was asked: keys ascending, and a cosine for each.
+
+    It knows nothing of who asks: an engine keeps only what the searcher may see.
+    """
+
+    keys: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the searcher may see, and how the answer is to be cut. No areas, no hits."""
+    """What the searcher may see, and how the answer is to be cut. No areas, no hits.
+
+    `area_id` narrows what may be seen; the others narrow it further. `organisation_id` 0: authors of no organisation.
+    """
 
     area_ids: frozenset[int]
+    area_id: int | None = None
     kind: str | None = None
     state: State | None = None
+    organisation_id: int | None = None
+    year: int | None = None
     sort: Sort = "relevance"
     page: int = 1
     per_page: int = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A post that was found, and the words and phrases of the query that it was found by."""
+class Hit(NamedTuple):
+    """A post that was found. `by_meaning`: it has none of the words."""
 
     key: int
     score: float
-    terms: tuple[str, ...] = ()
+    by_meaning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """How many hits there would be under each choice of one filter, with the others as they are."""
+
+    areas: Mapping[int, int] = field(default_factory=dict)
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    states: Mapping[str, int] = field(default_factory=dict)
+    organisations: Mapping[int, int] = field(default_factory=dict)
+    years: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`loosened`: no post had all the words, so these have some. `degraded`: the index could not be asked."""
+    """`loosened`: no post had all the words, so these have some. `degraded`: the index could not be asked.
+
+    `unmet` are the words and phrases that no post has which the searcher may see.
+    """
 
     total: int = 0
     hits: tuple[Hit, ...] = ()
+    facets: Facets = Facets()
+    unmet: tuple[str, ...] = ()
     loosened: bool = False
     degraded: bool = False
 
@@ -119,18 +208,31 @@ class Tally(NamedTuple):
 class Engine(Protocol):
     """Only the worker writes; reading never raises but for `count_by_area`, which is for checks."""
 
+    @property
+    def german(self) -> German:
+        """How this index reads German: it learns words of the network at each rebuild."""
+        ...
+
     def put(self, documents: Iterable[Document]) -> None:
         """Add documents, or replace those with the same key. Raises IndexDamaged or IndexBusy."""
 
     def remove(self, keys: Iterable[int]) -> None:
         """Forget documents; unknown keys are fine. Raises IndexDamaged or IndexBusy."""
 
-    def find(self, query: Query, filters: Filters) -> Found:
+    def find(self, asked: Asked, filters: Filters, near: Nearness | None = None) -> Found:
         """Answer always, if need be with `degraded`."""
         ...
 
+    def spelt_like(self, word: str, area_ids: frozenset[int], most: int = 5) -> list[tuple[str, int]]:
+        """Words of these areas that may have been meant, best first, each with the number of posts that have it."""
+        ...
+
+    def words(self) -> Mapping[str, int]:
+        """All words as they are written, and in how many places: for learning. Raises IndexDamaged."""
+        ...
+
     def rebuild(self, documents: Iterable[Document], progress: Progress | None = None) -> None:
-        """Write everything anew beside the old index and swap. Raises IndexBusy."""
+        """Learn the words of the old index, write everything anew beside it and swap. Raises IndexBusy."""
 
     def status(self) -> Status: ...
 

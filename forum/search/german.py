@@ -1,24 +1,21 @@
 """German words become terms. What is written and what is asked for go through the same few functions.
 
-A word may stand for several terms, and a query word may be met in several *ways*, each a group of terms that
-must all be there. Compounds and synonyms will be further ways; nothing else has to change for them.
+A word stands for one term or, in a gender form, for several, and a compound also for its parts.
 """
 
 import re
-import threading
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
-import Stemmer
+from forum.search.compounds import Lexicon, Splitter
+from forum.search.stems import VERSION as STEMS
+from forum.search.stems import stem
 
-# Another stemmer makes other terms, so an index made with it is another index.
-VERSION = f"1/{Stemmer.version()}"
-
-LONGEST_TERM = 64
-
-Way = tuple[str, ...]
+# Another analysis makes other terms, so an index made with it is another index.
+VERSION = 2
 
 # Lookarounds keep "Beratung/Information" two words: a slash opens only a complete "in" or "innen".
 _ENDING = r"(?:[:*_·](?:innen[^\W_]*|in(?![^\W_]))|/-?in(?:nen)?(?![^\W_])|\(in(?:nen)?\))"
@@ -32,17 +29,16 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011"), "-")
 _CLEANED = _INVISIBLE | _HYPHENS
 
-# "ue" after a vowel or q is mostly no umlaut and must not swallow an ending: neue, Mauer, Quelle; but geuebt.
-_DIGRAPH = re.compile(r"(a|o)e+|(?:(?<![aeoq])|(?<=^[bg]e))(u)e+")
+Terms = tuple[str, ...]
 
-_stemmer = Stemmer.Stemmer("german", 0)
-_stemming = threading.Lock()
+term = stem
 
 
 class Token(NamedTuple):
-    """A stretch of text and the terms it stands for."""
+    """A stretch of text, the terms it stands for, and the terms of its parts where it is a compound."""
 
-    terms: Way
+    terms: Terms
+    parts: Terms
     position: int
     start: int
     end: int
@@ -53,71 +49,96 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", text).translate(_CLEANED)
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """The words of a cleaned text. A hyphenated one comes whole, where its first part is, and in parts."""
-    position = 0
-    for word in _WORD.finditer(text):
-        parts = list(_SINGLE_PART.finditer(text, word.start(), word.end()))
-        if len(parts) > 1:
-            yield Token((_joined(word[0]),), position, word.start(), word.end())
-        for part in parts:
-            yield Token(_part_terms(part[0]), position, part.start(), part.end())
-            position += 1
-
-
 def words(text: str) -> list[str]:
     """The words of a cleaned text as they are written, hyphenated ones whole."""
     return [word[0] for word in _WORD.finditer(text)]
 
 
-def ways(word: str) -> tuple[Way, ...]:
-    """How a query word may be met: "E-Mail" by "email", or by "e" and "mail"."""
-    parts = [_part_terms(part) for part in _SINGLE_PART.findall(word)]
-    if len(parts) < 2:
-        return tuple((term,) for terms in parts for term in terms)
-    return ((_joined(word),), tuple(terms[0] for terms in parts))
+def hyphenated(word: str) -> list[str]:
+    """The parts of a word between its hyphens."""
+    return _SINGLE_PART.findall(word)
 
 
-def sequence(phrase: str) -> tuple[Way, ...]:
-    """For each place in a phrase, the terms that may stand there."""
-    places: dict[int, Way] = {}
-    for token in tokens(clean(phrase)):
-        places[token.position] = token.terms
-    return tuple(places.values())
+def joined(word: str) -> str:
+    """E-Mail as Email: without hyphens, and of gender forms the base."""
+    return "".join(_base(part) for part in hyphenated(word))
 
 
 @lru_cache(maxsize=100_000)
-def term(word: str) -> str:
-    """Case, umlauts, ß and inflection taken off: Räumungen, Raeumung and Raumung meet."""
-    plain = _fold_digraphs(_fold_marks(word)[:LONGEST_TERM])
-    with _stemming:  # a Snowball stemmer keeps its state between calls
-        stem: str = _stemmer.stemWord(plain)
-    return stem.replace("ue", "u")  # geübt and geuebt, with nothing left that could be swallowed
-
-
-@lru_cache(maxsize=100_000)
-def _part_terms(part: str) -> Way:
+def terms(part: str) -> Terms:
     """Mieter:innen, Mieter*innen, Mieter/-innen, MieterInnen … stand for Mieter and for Mieterinnen."""
-    gendered = _MARKED.fullmatch(part) or _INNER_CAPITAL.fullmatch(part)
+    gendered = _gendered(part)
     if not gendered:
         return (term(part),)
     base, ending = gendered.groups()
     return tuple(dict.fromkeys((term(base), term(base + ending))))
 
 
-def _joined(word: str) -> str:
-    return term("".join(_base(part) for part in _SINGLE_PART.findall(word)))
+def sequence(phrase: str) -> tuple[Terms, ...]:
+    """For each place in a phrase, the terms that may stand there."""
+    return tuple(terms(part) for word in words(clean(phrase)) for part in hyphenated(word))
+
+
+@lru_cache(maxsize=100_000)
+def folded(word: str) -> str:
+    """Small letters without marks: what spellings are compared by."""
+    decomposed = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+class German:
+    """German as an index reads it: with a list of words that compounds may be made of."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+        self._splitter = Splitter(lexicon)
+        self.parts = lru_cache(maxsize=100_000)(self._read_parts)
+
+    @property
+    def version(self) -> str:
+        """What an index is made with: as long as it is the same, its terms are."""
+        return f"{VERSION} {STEMS} {self.lexicon.version}"
+
+    def tokens(self, text: str) -> Iterator[Token]:
+        """The words of a cleaned text. A hyphenated one comes whole, where its first part is, and in parts."""
+        position = 0
+        for word in _WORD.finditer(text):
+            start, end = word.span()
+            if "-" not in word[0]:
+                yield Token(terms(word[0]), self.parts(word[0]), position, start, end)
+                position += 1
+                continue
+            whole = joined(word[0])
+            yield Token((term(whole),), self.parts(whole), position, start, end)
+            for part in _SINGLE_PART.finditer(text, start, end):
+                yield Token(terms(part[0]), self.parts(part[0]), position, part.start(), part.end())
+                position += 1
+
+    def shown(self, word: str) -> str:
+        """A compound with its joints: Miet|schulden."""
+        joints = [0, *self._splitter.split(word), len(word)]
+        return "|".join(word[start:end] for start, end in pairwise(joints))
+
+    def apart(self, word: str) -> Terms:
+        """The terms of a compound's smallest parts, in their order: all of it, once."""
+        whole = _whole(word)
+        joints = self._splitter.split(whole)
+        return tuple(map(term, self._splitter.parts(whole)[: len(joints) + 1])) if joints else ()
+
+    def _read_parts(self, word: str) -> Terms:
+        """The terms of everything in a compound that may be asked for, none for a word that is whole."""
+        return tuple(dict.fromkeys(map(term, self._splitter.parts(_whole(word)))))
+
+
+def _whole(word: str) -> str:
+    gendered = _gendered(word)
+    return gendered[1] + gendered[2] if gendered else word
+
+
+def _gendered(part: str) -> re.Match[str] | None:
+    return _MARKED.fullmatch(part) or _INNER_CAPITAL.fullmatch(part)
 
 
 def _base(part: str) -> str:
     gendered = _MARKED.fullmatch(part)
     return gendered[1] if gendered else part
-
-
-def _fold_marks(word: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-
-
-def _fold_digraphs(word: str) -> str:
-    return _DIGRAPH.sub(lambda found: found[1] or found[2], word)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from flask import current_app
 
 from forum.outbox import Event, anything_for, on, still_working
+from forum.search.compounds import Lexicon
 from forum.search.documents import (
     all_documents,
     documents_of,
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 # A lease is lengthened after so many documents of a rebuild, which is a few seconds' work.
 _BREATH = 2000
+FEWEST_NEW_WORDS = 20
 
 
 def engine() -> Engine:
@@ -28,7 +30,7 @@ def engine() -> Engine:
 
 
 @on("thread.started", "thread.retitled", "thread.moved", "post.created", "post.edited", "post.deleted",
-    "post.restored", "post.recommended", "recommendation.withdrawn", "post.helped", "posts.imported",
+    "post.restored", "post.recommended", "recommendation.withdrawn", "post.helped", "post.file_read", "posts.imported",
     batch=200, alone=True)  # fmt: skip
 def index_posts(events: Sequence[Event]) -> None:
     """Bring the index up to what the database says of the posts that changed."""
@@ -89,6 +91,19 @@ def mend_drift() -> bool:
     except IndexDamaged:
         return heal()
     log.warning("search index and database differ: building the index anew")
+    return _rebuild_unless_busy()
+
+
+def learn_words() -> bool:
+    """Rebuild an index whose posts have many words by now that compounds may be made of; whether that was needed."""
+    try:
+        learned = set(Lexicon.shipped().grown(engine().words()).learned)
+    except IndexDamaged:
+        return heal()
+    known = set(engine().german.lexicon.learned)
+    if len(learned - known) < max(FEWEST_NEW_WORDS, len(known) // 10):
+        return False
+    log.info("the search learns words of the network: building the index anew")
     return _rebuild_unless_busy()
 
 

@@ -1,21 +1,30 @@
 """Searching, viewer first: the page and the command come through here."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from forum.areas.queries import readable_areas
 from forum.db import AnyRow
 from forum.members.models import Viewer
-from forum.search.engine import Filters, Found, Query, State
+from forum.members.queries import organisation_names
+from forum.search.engine import Asked, Engine, Filters, Found, Nearness, Query, State
+from forum.search.extracts import Marker, Reason, best_reasons
 from forum.search.handlers import engine
-from forum.search.query import extract, parse
+from forum.search.query import parse
+from forum.search.synonyms import Thesaurus
+from forum.search.thesaurus import meanings
+from forum.search.understanding import respelt, understand
+from forum.search.vectors import MOST_CANDIDATES, vectors
 from forum.text import plain
 from forum.threads.queries import readable_posts
 
 HITS_A_PAGE = 20
 LAST_PAGE = 500
+MOST_SPELLINGS = 3
 
 
 @dataclass(frozen=True)
@@ -26,26 +35,40 @@ class Wish:
     area: str = ""
     kind: str = ""
     state: State | None = None
+    organisation: int | None = None
+    year: int | None = None
     by_date: bool = False
     page: int = 1
 
 
 @dataclass(frozen=True)
 class FoundPost:
-    """A hit as it is shown."""
+    """A hit as it is shown; no reasons: by its words. `by_meaning`: by none of them."""
 
     post: AnyRow
+    title: Markup
     extract: Markup
+    reasons: tuple[Reason, ...]
+    by_meaning: bool
+
+
+class Correction(NamedTuple):
+    """What may have been meant: the whole text of the search with other spellings. `used`: it was searched for."""
+
+    text: str
+    used: bool
 
 
 @dataclass(frozen=True)
 class Results:
-    """One page of hits; `total` counts only what the viewer may see."""
+    """One page of hits; totals and facets count only what the viewer may see."""
 
     query: Query
     found: Found
     posts: Sequence[FoundPost]
     areas: Sequence[AnyRow]
+    organisations: Mapping[int, str]
+    correction: Correction | None = None
 
     @property
     def pages(self) -> int:
@@ -53,25 +76,80 @@ class Results:
         return min(-(-self.found.total // HITS_A_PAGE), LAST_PAGE)
 
 
-def search(viewer: Viewer, wish: Wish) -> Results:
-    """Find posts the viewer may read. The index narrows by area, the database has the last word."""
+def search(viewer: Viewer, wish: Wish, thesaurus: Thesaurus | None = None) -> Results:
+    """Find posts the viewer may read. The index narrows by area, the database has the last word.
+
+    With another thesaurus than the saved one, one can see what it would change.
+    """
     areas = readable_areas(viewer)
     query = parse(wish.text)
     if not query.asks_something:
-        return Results(query, Found(), [], areas)
-    found = engine().find(query, _filters(wish, query, areas))
+        return Results(query, Found(), [], areas, {})
+    shelf = engine()
+    filters = _filters(wish, query, areas)
+    asked = understand(query, shelf.german, meanings() if thesaurus is None else thesaurus)
+    near = _near(query, wish, shelf, asked, filters)
+    found = shelf.find(asked, filters, near)
+    correction = None
+    if spellings := _spellings(shelf, query, found, filters):
+        asked = respelt(asked, spellings, shelf.german)
+        again = shelf.find(asked, filters, near)
+        used = again.total > 0 and (found.total == 0 or found.loosened or asked.sentence)
+        found = again if used else found
+        correction = Correction(_corrected(wish.text, spellings), used)
     rows = readable_posts(viewer, [hit.key for hit in found.hits])
     if len(rows) < len(found.hits):  # the index is a moment behind: what is gone must not be counted either
         found = replace(found, total=found.total - (len(found.hits) - len(rows)))
-    posts = [
-        FoundPost(rows[hit.key], extract(plain(rows[hit.key].html), query)) for hit in found.hits if hit.key in rows
-    ]
-    return Results(query, found, posts, areas)
+    names = organisation_names(list(found.facets.organisations))
+    return Results(query, found, _shown(found, rows, asked, shelf), areas, names, correction)
+
+
+def _near(query: Query, wish: Wish, shelf: Engine, asked: Asked, filters: Filters) -> Nearness | None:
+    """How near posts are in meaning to the words of a query, where the extra is installed."""
+    if not query.words or query.phrases or filters.sort == "date":
+        return None
+    plain_words = wish.text if len(query.words) == len(asked.clauses) and not query.problems else " ".join(query.words)
+
+    def best_by_words() -> list[int]:
+        return [hit.key for hit in shelf.find(asked, replace(filters, page=1, per_page=MOST_CANDIDATES)).hits]
+
+    return vectors().near(plain_words, best_by_words)
+
+
+def _spellings(shelf: Engine, query: Query, found: Found, filters: Filters) -> dict[str, list[str]]:
+    """For each word that nobody has written, those that may have been meant."""
+    unmet = [word for word in query.words if word in found.unmet]
+    alike = {word: shelf.spelt_like(word, filters.area_ids, MOST_SPELLINGS) for word in unmet}
+    return {word: [spelling for spelling, _ in some] for word, some in alike.items() if some}
+
+
+def _corrected(text: str, spellings: Mapping[str, Sequence[str]]) -> str:
+    for word, (best, *_) in spellings.items():
+        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", best, text)
+    return text
+
+
+def _shown(found: Found, rows: Mapping[int, AnyRow], asked: Asked, shelf: Engine) -> list[FoundPost]:
+    marker = Marker(asked, shelf.german)
+    return [_shown_post(rows[hit.key], marker, hit.by_meaning) for hit in found.hits if hit.key in rows]
+
+
+def _shown_post(post: AnyRow, marker: Marker, by_meaning: bool) -> FoundPost:
+    title, body = marker.whole(post.title), marker.extract(plain(post.html))
+    return FoundPost(post, title.text, body.text, best_reasons(title, body), by_meaning)
 
 
 def _filters(wish: Wish, query: Query, areas: Sequence[AnyRow]) -> Filters:
-    wanted = {slug for slug in (wish.area, query.area) if slug}
-    ids = frozenset(area.id for area in areas if wanted <= {area.slug})
-    page = max(1, min(wish.page, LAST_PAGE))
-    sort = "date" if wish.by_date else "relevance"
-    return Filters(ids, wish.kind or None, wish.state, "date" if sort == "date" else "relevance", page, HITS_A_PAGE)
+    by_slug = {area.slug: area.id for area in areas}
+    readable = by_slug.values() if query.area is None else {by_slug[query.area]} if query.area in by_slug else ()
+    return Filters(
+        area_ids=frozenset(readable),
+        area_id=by_slug.get(wish.area, 0) if wish.area else None,
+        kind=wish.kind or None,
+        state=wish.state,
+        organisation_id=wish.organisation,
+        year=wish.year,
+        sort="date" if wish.by_date else "relevance",
+        page=max(1, min(wish.page, LAST_PAGE)),
+        per_page=HITS_A_PAGE,
+    )

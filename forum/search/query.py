@@ -1,20 +1,14 @@
-"""What people type into the search box, and what they are shown of a post that was found."""
+"""What people type into the search box."""
 
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple
-
-from markupsafe import Markup, escape
 
 from forum.search import german
 from forum.search.engine import Query
 
-LONGEST_TEXT = 200
-MOST_TERMS = 20
-EXTRACT_LENGTH = 220
+LONGEST_TEXT = 500
+MOST_TERMS = 60
 
 _OPERATORS = {
     "author": "author", "autor": "author", "autorin": "author",
@@ -126,11 +120,9 @@ class _Reading:
 
     def _read_text(self, text: str, is_phrase: bool, is_excluded: bool) -> None:
         words = self._within_limit(german.words(text))
-        if is_phrase and len(words) > 1:
+        if is_phrase and words:
             words = [" ".join(words)]
-            (self.excluded if is_excluded else self.phrases).extend(words)
-        else:
-            (self.excluded if is_excluded else self.words).extend(words)
+        (self.excluded if is_excluded else self.phrases if is_phrase else self.words).extend(words)
 
     def _within_limit(self, words: list[str]) -> list[str]:
         if len(words) > self.room:
@@ -157,93 +149,3 @@ def _date(text: str) -> date:
     if found := _GERMAN_DATE.fullmatch(text):
         return date(int(found["year"]), int(found["month"]), int(found["day"]))
     raise ValueError(text)
-
-
-class _Mark(NamedTuple):
-    start: int
-    end: int
-    what: str
-
-
-def extract(body: str, query: Query) -> Markup:
-    """The stretch of a plain text that answers a query best, escaped, with what was found marked."""
-    text = " ".join(german.clean(body).split())
-    marks = _merged(sorted(_marks(text, query)))
-    start, end = _window(text, marks)
-    pieces = [_ellipsis(start > 0)]
-    at = start
-    for mark in marks:
-        if start <= mark.start and mark.end <= end:
-            pieces += [escape(text[at : mark.start]), Markup("<mark>%s</mark>") % text[mark.start : mark.end]]
-            at = mark.end
-    pieces += [escape(text[at:end]), _ellipsis(end < len(text))]
-    return Markup("").join(pieces)
-
-
-def _marks(text: str, query: Query) -> Iterator[_Mark]:
-    tokens = list(german.tokens(text))
-    wanted = {term for word in query.words for way in german.ways(word) for term in way}
-    for token in tokens:
-        for term in token.terms:
-            if term in wanted:
-                yield _Mark(token.start, token.end, term)
-    for phrase in query.phrases:
-        yield from _phrase_marks(tokens, german.sequence(phrase))
-
-
-def _phrase_marks(tokens: list[german.Token], sequence: tuple[german.Way, ...]) -> Iterator[_Mark]:
-    by_position = {token.position: token for token in tokens}
-    for position in by_position:
-        places = [by_position.get(position + step) for step in range(len(sequence))]
-        if all(token and {*token.terms} & {*terms} for token, terms in zip(places, sequence, strict=True)):
-            yield from (_Mark(token.start, token.end, token.terms[0]) for token in places if token)
-
-
-def _merged(marks: list[_Mark]) -> list[_Mark]:
-    """E-Mail is marked once, though its parts are found as well."""
-    merged: list[_Mark] = []
-    for mark in marks:
-        if merged and mark.start < merged[-1].end:
-            last = merged.pop()
-            mark = _Mark(last.start, max(last.end, mark.end), last.what)  # noqa: PLW2901
-        merged.append(mark)
-    return merged
-
-
-def _window(text: str, marks: list[_Mark]) -> tuple[int, int]:
-    """Most different words first, then most words, then the earliest place."""
-    if len(text) <= EXTRACT_LENGTH:
-        return 0, len(text)
-    best = max(range(len(marks)), key=_worth(marks), default=None)
-    if best is None:
-        return _at_words(text, 0)
-    first, last = marks[best].start, _reach(marks, best)[-1].end
-    return _at_words(text, first - max(0, EXTRACT_LENGTH - (last - first)) // 2)
-
-
-def _worth(marks: list[_Mark]) -> Callable[[int], tuple[int, int]]:
-    def worth(index: int) -> tuple[int, int]:
-        reached = _reach(marks, index)
-        return len({mark.what for mark in reached}), len(reached)
-
-    return worth
-
-
-def _reach(marks: list[_Mark], first: int) -> list[_Mark]:
-    """The marks that fit into one window with this one as the first."""
-    after = bisect_left(marks, marks[first].start + EXTRACT_LENGTH, key=lambda mark: mark.end)
-    return marks[first : max(after, first + 1)]
-
-
-def _at_words(text: str, start: int) -> tuple[int, int]:
-    start = max(0, min(start, len(text) - EXTRACT_LENGTH))
-    if start > 0:
-        start = text.find(" ", start, start + 30) + 1 or start
-    end = min(len(text), start + EXTRACT_LENGTH)
-    if end < len(text):
-        end = max(text.rfind(" ", end - 30, end), 0) or end
-    return start, end
-
-
-def _ellipsis(needed: bool) -> Markup:
-    return Markup("…") if needed else Markup("")

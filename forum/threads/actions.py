@@ -213,6 +213,7 @@ def attach(post_id: int, name: str, media_type: str, size: int, digest: str) -> 
     """Hang a stored file on a post."""
     attachment = Attachment(post_id=post_id, name=name, media_type=media_type, size=size, digest=digest)
     db.session.add(attachment)
+    outbox.record("post.attached", post_id, None)
     return attachment
 
 

@@ -402,13 +402,17 @@ def readable_posts(viewer: Viewer, ids: Sequence[int]) -> dict[int, AnyRow]:
     statement = (
         select(
             Post.id.label("post_id"),
+            Post.thread_id,
             Post.number,
             Post.created_at,
             Post.html,
             Post.recommended,
             Post.helpful,
             Thread.title,
+            Thread.slug,
             Thread.kind,
+            Thread.reply_count,
+            Thread.recommended_count,
             Area.title.label("area_title"),
             Area.slug.label("area_slug"),
             Member.name.label("author_name"),

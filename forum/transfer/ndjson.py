@@ -17,6 +17,7 @@ from forum.members.actions import add_member, add_organisation, create_network
 from forum.members.models import Member, Organisation
 from forum.practices.actions import checked, refresh_marks
 from forum.practices.models import LONGEST_FOR, LONGEST_REASON, Mark
+from forum.search.thesaurus import add_starter
 from forum.threads.actions import checked_title, new_thread
 from forum.threads.models import Post, Thread
 from forum.transfer.archive import BATCH, OldPost, Step, batches, present, ready, refresh, write_posts
@@ -109,6 +110,7 @@ class NdjsonImport:
         if members.network() is not None:
             return 0
         create_network(thing["name"], thing["language"])
+        add_starter(None, thing["language"])
         return 1
 
     def _write_organisation(self, _number: int, thing: Thing) -> int:

@@ -23,10 +23,13 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     posts,
     practices,
     problems,
+    saved,
     search,
     session,
     settings,
+    similar,
     templating,
+    thesaurus,
     threads,
 )
 

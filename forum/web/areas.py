@@ -6,6 +6,7 @@ from flask import Response, request
 
 from forum.areas.queries import readable_area
 from forum.errors import Invalid
+from forum.search.similar import similar
 from forum.text import MAX_SOURCE
 from forum.threads.actions import start_thread
 from forum.threads.models import LONGEST_TITLE
@@ -71,5 +72,5 @@ def _form(
     return page(
         "areas/new.html", status, here="threads", area=area, kinds=kinds, kind=kind or kinds[0], title=title, body=body,
         shown=shown, errors=errors or {}, send_key=sent("send_key") or fresh_key(),
-        longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE,
+        longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE, similar=[] if errors else similar(viewer(), title, body),
     )  # fmt: skip

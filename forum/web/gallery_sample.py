@@ -6,6 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from forum.search.extracts import Reason
+
 
 def sample(now: datetime | None = None) -> Row:
     now = now or datetime.now(UTC)
@@ -270,45 +272,70 @@ def sample(now: datetime | None = None) -> Row:
             extract=("Erst der Termin mit der Betreuerin, dann das Angebot, dann der Container. Nie umgekehrt."),
         ),
     ]
+
+    def hit(
+        title: Markup, extract: Markup, by_meaning: bool = False, reasons: tuple[Reason, ...] = (), **post: Any
+    ) -> Row:
+        row = {
+            "post_id": 1202,
+            "area_title": "Verwahrlosung und Vermüllung",
+            "kind": "question",
+            "created_at": answered,
+            "author_name": "Jonas Brandt",
+            "organisation_name": "Leinewohnen",
+            "recommended": False,
+            "helpful": False,
+            "number": 2,
+        }
+        return Row(title=title, extract=extract, by_meaning=by_meaning, reasons=reasons, post=Row(**row | post))
+
     hits = [
-        Row(
-            post_id=1202,
-            title="Mieter öffnet nicht mehr, Nachbarn klagen über Geruch",
-            area_title="Verwahrlosung und Vermüllung",
-            kind="question",
-            created_at=answered,
-            author_name="Jonas Brandt",
-            organisation_name="Leinewohnen",
-            recommended=True,
-            helpful=True,
-            number=2,
-            extract=Markup(
+        hit(
+            Markup("Mieter öffnet nicht mehr, Nachbarn klagen über Geruch"),
+            Markup(
                 "… beim dritten Mal mit der <mark>Hausmeisterin</mark>, die er kennt. Da ging die Tür "
                 "auf. Den <mark>Dienst</mark> rufen wir an, sobald …"
             ),
+            recommended=True,
+            helpful=True,
         ),
-        Row(
-            post_id=1100,
-            title="Hausmeister als Vertraute: Chancen und Grenzen",
-            area_title="Organisation der Sozialarbeit",
+        hit(
+            Markup("<mark>Mietschulden</mark> und <mark>Vermüllung</mark>: womit anfangen?"),
+            Markup("Erst der <mark>Konflikt</mark> mit der <mark>Nachbarschaft</mark>, dann die Raten. …"),
+            reasons=(
+                Reason("part", "Schulden", "Miet|schulden"),
+                Reason("equal", "Messie", "Vermüllung"),
+                Reason("split", "Nachbarschaftskonflikt", "Nachbarschaft"),
+                Reason("piece", "Ratenplan", "Raten"),
+                Reason("similar", "Verwarlosung", "Verwahrlosung"),
+            ),
+            number=1,
+        ),
+        hit(
+            Markup("Hausmeister als Vertraute: Chancen und Grenzen"),
+            Markup("Unsere Hausmeister sehen mehr als wir. Was dürfen sie uns sagen, was nicht? …"),
+            by_meaning=True,
             kind="strategy",
             created_at=ago(days=400),
-            author_name="Ole Janssen",
-            organisation_name="Nordseewohnen",
-            recommended=False,
-            helpful=False,
             number=1,
-            extract=Markup(
-                "Unsere <mark>Hausmeister</mark> sehen mehr als wir. Was dürfen sie uns sagen, was nicht? …"
-            ),
         ),
     ]
+    similar = [
+        Row(
+            thread_id=number, slug="thema", post_id=number, title=title, recommended=count > 0,
+            recommended_count=count, reply_count=5, area_title="Nachbarschaftskonflikte",
+        )
+        for number, (title, count) in enumerate(
+            [("Lärmprotokoll: Hilft es, oder gießt es Öl ins Feuer?", 1), ("Kinderlärm im Innenhof", 0)]
+        )
+    ]  # fmt: skip
     return Row(
         posts=posts,
         threads=threads,
         areas=areas,
         recommendations=recommendations,
         hits=hits,
+        similar=similar,
         since=ago(hours=20),
         may_all=Row(reply=True, recommend=True, helpful=True, moderate=True),
         may_member=Row(reply=True, recommend=True, helpful=False, moderate=False),

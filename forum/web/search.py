@@ -1,39 +1,171 @@
-"""The search page."""
+"""The search page: hits and why they were found, choices that narrow them, and ways on when there are none."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import Response, request
 
+from forum.members.queries import organisation_by_name, organisation_names
+from forum.search import missed
 from forum.search.engine import KINDS, State
-from forum.search.queries import Wish, search
+from forum.search.queries import Results, Wish, search
 from forum.web.door import route
-from forum.web.pages import number, page
+from forum.web.later import later
+from forum.web.pages import go, number, page
 from forum.web.session import viewer
 
 _STATES: dict[str, State] = {"recommended": "recommended", "helpful": "helpful", "unanswered": "unanswered"}
+_NARROWING = ("area", "kind", "state", "organisation", "year")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value of a facet: how many hits it leaves, and where it is chosen or taken away again."""
+
+    value: str
+    count: int
+    chosen: bool
+    href: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The fields of the page as they were understood, and addresses with other ones."""
+
+    fields: Mapping[str, str]
+
+    @property
+    def chosen(self) -> list[str]:
+        """Which facets narrow the hits."""
+        return [name for name in _NARROWING if self.fields[name]]
+
+    def address(self, **others: str) -> str:
+        """The page with these fields changed, from its beginning."""
+        fields = {name: value for name, value in {**self.fields, **others}.items() if value}
+        return f"/search?{urlencode(fields)}"
+
+    def wider(self) -> str:
+        """The page with nothing chosen."""
+        return self.address(**dict.fromkeys(_NARROWING, ""))
+
+    def choices(self, name: str, counts: Iterable[tuple[object, int]], total: int) -> list[Choice]:
+        """The values of a facet; none where a choice would change nothing."""
+        taken = self.fields[name]
+        values = {str(value): count for value, count in counts}
+        if taken:
+            values.setdefault(taken, 0)
+        elif len(values) == 1 and total in values.values():
+            return []
+        return [
+            Choice(value, count, value == taken, self.address(**{name: "" if value == taken else value}))
+            for value, count in values.items()
+        ]
 
 
 @route("/search", allow="member")
 def show() -> Response:
     """Posts that were found, the way to each of them, and ways on when there are none."""
-    asked = request.args
-    wish = Wish(
-        text=asked.get("q", ""),
-        area=asked.get("area", ""),
-        kind=asked.get("kind", "") if asked.get("kind") in KINDS else "",
-        state=_STATES.get(asked.get("state", "")),
-        by_date=asked.get("sort") == "date",
-        page=number(asked.get("page", ""), 1) or 1,
-    )
-    results = search(viewer(), wish)
-    chosen = {"q": wish.text, "area": wish.area, "kind": wish.kind, "state": wish.state or ""}
-    chosen["sort"] = "date" if wish.by_date else ""
+    wish = _wish()
+    results, asked = search(viewer(), wish), _asked(wish)
+    if results.found.total and wish.page > results.pages:
+        return go(asked.address(page=str(results.pages)))
+    if _is_missed(wish, results, asked):
+        later(lambda: missed.note(wish.text))
     return page(
         "search/show.html",
         here="search",
         wish=wish,
         results=results,
-        hits=[{**hit.post._mapping, "extract": hit.extract} for hit in results.posts],
-        base="/search?" + urlencode({name: value for name, value in chosen.items() if value}) + "&",
-        without=lambda *names: "/search?" + urlencode({n: v for n, v in chosen.items() if v and n not in names}),
+        asked=asked,
+        facets=_facets(results, asked),
+        areas={area.slug: area.title for area in results.areas},
+        organisations=_organisations(results, wish),
+        unwritten=_unwritten(wish.text, results),
+        exactly=_exactly(wish.text, results),
     )
+
+
+def _wish() -> Wish:
+    """What the address asks for; a value that there is not narrows nothing."""
+    asked = request.args
+    year = number(asked.get("year", ""))
+    return Wish(
+        text=asked.get("q", ""),
+        area=asked.get("area", ""),
+        kind=asked.get("kind", "") if asked.get("kind") in KINDS else "",
+        state=_STATES.get(asked.get("state", "")),
+        organisation=_organisation(asked.get("organisation", "").strip()),
+        year=year if 1000 <= year <= 9999 else None,
+        by_date=asked.get("sort") == "date",
+        page=number(asked.get("page", ""), 1) or 1,
+    )
+
+
+def _organisation(text: str) -> int | None:
+    """By its number, as the links say it, or by its name; a name that nobody bears narrows nothing."""
+    if text.isdigit():
+        return number(text)
+    named = organisation_by_name(text) if text else None
+    return named.id if named else None
+
+
+def _asked(wish: Wish) -> Asked:
+    organisation, year = wish.organisation, wish.year
+    return Asked(
+        {
+            "q": wish.text,
+            "area": wish.area,
+            "kind": wish.kind,
+            "state": wish.state or "",
+            "organisation": "" if organisation is None else str(organisation),
+            "year": "" if year is None else str(year),
+            "sort": "date" if wish.by_date else "",
+        }
+    )
+
+
+def _is_missed(wish: Wish, results: Results, asked: Asked) -> bool:
+    """Whether the words are missing, and not only hidden by what was chosen or by an index that cannot be asked."""
+    found = results.found
+    in_vain = results.query.asks_something and not found.total and not found.degraded
+    return in_vain and not asked.chosen and wish.page == 1 and request.method == "GET"
+
+
+def _facets(results: Results, asked: Asked) -> dict[str, list[Choice]]:
+    """What the hits can be narrowed by, the most frequent first; kinds, states and years in their order."""
+    found, slugs = results.found, {area.id: area.slug for area in results.areas}
+    counts: dict[str, Iterable[tuple[object, int]]] = {
+        "area": ((slugs[area], count) for area, count in _most_first(found.facets.areas)),
+        "kind": ((kind, found.facets.kinds[kind]) for kind in KINDS if kind in found.facets.kinds),
+        "state": ((state, found.facets.states[state]) for state in _STATES if state in found.facets.states),
+        "organisation": _most_first(found.facets.organisations),
+        "year": sorted(found.facets.years.items(), reverse=True),
+    }
+    return {name: asked.choices(name, counts[name], found.total) for name in counts}
+
+
+def _most_first(counts: Mapping[int, int]) -> list[tuple[int, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _organisations(results: Results, wish: Wish) -> dict[str, str]:
+    """The names for the facet; one that was chosen in vain is not among the hits."""
+    names = dict(results.organisations)
+    if wish.organisation and wish.organisation not in names:
+        names |= organisation_names([wish.organisation])
+    return {str(key): name for key, name in names.items()}
+
+
+def _unwritten(text: str, results: Results) -> list[str]:
+    """The words that were corrected."""
+    if results.correction is None:
+        return []
+    pairs = zip(text.split(), results.correction.text.split(), strict=False)
+    return [typed for typed, meant in pairs if typed != meant]
+
+
+def _exactly(text: str, results: Results) -> str:
+    """The text with its corrected words in quotation marks: what stands in these is searched for as it is."""
+    unwritten = _unwritten(text, results)
+    return " ".join(f'"{word}"' if word in unwritten else word for word in text.split())

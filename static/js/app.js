@@ -69,6 +69,19 @@ for (const line of $$('[data-news]')) {
   document.addEventListener('visibilitychange', ask);
 }
 
+// What can wait is fetched when its place comes into view; where nothing comes, the section goes.
+const fill = new IntersectionObserver(seen => seen.filter(one => one.isIntersecting).forEach(async ({ target }) => {
+  fill.unobserve(target);
+  try {
+    const answer = await fetch(target.dataset.fill, { headers: { Accept: 'text/html' } });
+    if (!answer.ok || answer.redirected) return;
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    target.replaceChildren(...page.body.childNodes);
+    target.closest('.side').hidden = !target.firstElementChild;
+  } catch { /* the link still leads there */ }
+}), { rootMargin: '25%' });
+$$('[data-fill]').forEach(place => fill.observe(place));
+
 // Sent once is sent once; the Back button, or ten seconds without an answer, open the form again.
 const buttons = form => [...form.elements].filter(item => item.type === 'submit');
 document.addEventListener('submit', event => {

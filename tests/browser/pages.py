@@ -74,6 +74,13 @@ def _welcome(visitor: Visitor) -> None:
     visitor.opens(visitor.site.demo.welcome)
 
 
+def _try_out(visitor: Visitor) -> None:
+    visitor.opens("/moderation/thesaurus/new")
+    visitor.page.fill("#words", "Treppenhaus\nKeller")
+    with visitor.page.expect_navigation():
+        visitor.page.click("button[formaction]")
+
+
 _NEW = "/areas/verwahrlosung/new"
 _BODY = "Frau M. öffnet **nicht** mehr.\n\n- [ ] Brief\n\n| a | b |\n|---|---|\n| 1 | 2 |"
 
@@ -93,11 +100,13 @@ PLACES = {
     "thread for facilitators": Place("robert", thread("t-045")),
     "thread of two pages": Place("frieda", thread("t-027")),
     "thread, last page": Place("frieda", thread("t-027", "?page=last")),
+    "similar threads": Place("frieda", lambda visitor: visitor.opens(visitor.site.thread("t-045").partition("-")[0] + "/similar")),
     "thread, closed": Place("frieda", thread("t-029")),
     "thread from a mailing list": Place("frieda", thread("liste")),
     "thread with a gap": Place("frieda", thread("t-018")),
     "thread with a gap, for facilitators": Place("robert", thread("t-018")),
     "new thread": Place("frieda", at(_NEW)),
+    "new thread, with a title": Place("frieda", at(_NEW + "?title=L%C3%A4rm+in+der+Nacht")),
     "new thread, empty": Place("frieda", send(at(_NEW), _NEW, title="", body=""), 422),
     "new thread, preview": Place("frieda", send(at(_NEW), _NEW, title="Titel", body=_BODY, preview="1")),
     "new thread of facilitators": Place("robert", at(_NEW)),
@@ -121,6 +130,10 @@ PLACES = {
     "search": Place("frieda", at("/search")),
     "search, found": Place("frieda", at("/search?q=geruch+treppenhaus")),
     "search, nothing found": Place("frieda", at("/search?q=xylophonkonzert")),
+    "search, narrowed": Place("frieda", at("/search?q=wohnung&kind=question&sort=date")),
+    "search, by parts": Place("frieda", at("/search?q=schulden")),
+    "search, spelt otherwise": Place("frieda", at("/search?q=verwarlosung")),
+    "search, nothing left": Place("frieda", at("/search?q=wohnung&year=1999&area=gibt-es-nicht&organisation=2")),
     "search, broken": Place("frieda", at("/search?q=%22geruch+kind:nichts+after:morgen")),
     "member": Place("frieda", at("/members/2")),
     "member without organisation": Place("frieda", lambda visitor: visitor.opens(thread("liste")(visitor) and visitor.page.locator(".post h2 a").first.get_attribute("href"))),
@@ -128,6 +141,19 @@ PLACES = {
     "settings, wrong": Place("frieda", send(at("/settings/account"), "/settings/account/password", password="x", repeated="y"), 422),
     "moderation log": Place("robert", at("/moderation/log")),
     "moderation log, empty": Place("frieda", at("/moderation/log")),
+    "thesaurus": Place("robert", at("/moderation/thesaurus")),
+    "thesaurus, a word": Place("robert", at("/moderation/thesaurus?q=messie")),
+    "thesaurus, no such word": Place("robert", at("/moderation/thesaurus?q=xylophon")),
+    "thesaurus, new group": Place("robert", at("/moderation/thesaurus/new?words=Schmutz")),
+    "thesaurus, group": Place("robert", at("/moderation/thesaurus/1")),
+    "thesaurus, one word only": Place("robert", send(at("/moderation/thesaurus/new"), "/moderation/thesaurus/new", words="Messie"), 422),
+    "thesaurus, a word twice": Place("robert", send(at("/moderation/thesaurus/new"), "/moderation/thesaurus/new", words="Messie\nUnrat"), 422),
+    "thesaurus, somebody was faster": Place("robert", send(at("/moderation/thesaurus/1"), "/moderation/thesaurus/1", words="Messie\nUnrat", version="0"), 409),
+    "thesaurus, tried out": Place("robert", _try_out),
+    "searches that found nothing": Place("robert", at("/moderation/searches")),
+    "saved searches, none": Place("robert", at("/search/saved")),
+    "saved searches": Place("frieda", at("/search/saved")),
+    "saved search": Place("frieda", at("/search/saved/1/edit")),
     "moderate": Place("robert", lambda visitor: visitor.opens(visitor.site.thread("t-045").partition("-")[0] + "/moderate")),
     "moderate, without reason": Place("robert", send(lambda visitor: visitor.opens(visitor.site.thread("t-045").partition("-")[0] + "/moderate"), "/threads/", act="pin", reason=""), 422),
     "not found": Place("frieda", at("/threads/99999-vermuellung-und-kuendigung"), 404),

@@ -57,12 +57,15 @@ def token(html: str) -> str:
 
 
 def use(clients: dict[str, Any], posts: dict[tuple[str, int], int]) -> None:
-    """Frieda changes and deletes posts of her own, Robert moderates, each as through the page."""
+    """Frieda changes and deletes posts of her own and saves a search, Robert moderates, each as through the page."""
     _send(clients["frieda"], posts["t-045", 5], "edit", body="Danke euch allen, von Herzen.")
     _send(clients["frieda"], posts["t-018", 4], "delete")
     _send(clients["robert"], posts["liste", 2], "delete", reason="Doppelt geschickt.")
     _send(clients["robert"], posts["t-030", 2], "edit", body="Gekürzt.", reason="Da stand ein Name.")
     _send(clients["robert"], posts["liste", 1], "recommend", for_what="einen Ablauf", reason="Spart allen viel Zeit.")
+    clients["frieda"].get("/search?q=xylophonkonzert")
+    saved = {"csrf_token": token(clients["frieda"].get("/search/saved").text), "q": "Geruch Treppenhaus"}
+    clients["frieda"].post("/search/saved", data=saved)
 
 
 def _send(client: Any, post: int, act: str, **fields: str) -> None:

@@ -308,6 +308,7 @@ def test_pages_for_members_show_no_english(
         '/search?q="Karte+farbe:rot+nach:gestern+art:Rede',
         f"/posts/{second}/recommend",
         "/moderation/log",
+        "/search/saved",
         "/settings/account",
         f"/members/{jonas.id}",
         "/das-gibt-es-nicht",
@@ -347,7 +348,22 @@ def test_pages_for_facilitators_show_no_english(frieda: Person, robert: Person) 
         robert.sends(f"/threads/{thread}/moderate", act=act, reason="Damit es alle sehen.")
         assert_german(robert, f"after {act}")
     frieda.asks("Und jetzt?")
-    for address in ("/", "/areas/mitteilungen", "/areas/mitteilungen/new", "/areas/leitungskreis", "/moderation/log"):
+    robert.sends("/moderation/thesaurus/new", words="Messie, Horten")
+    robert.sends("/moderation/thesaurus/try", words="Messie, Karte", text="Was")
+    assert_german(robert, "trying words")
+    robert.sends("/moderation/thesaurus/new", words="Messie, Horten")
+    assert_german(robert, "words that are there already")
+    for address in (
+        "/",
+        "/areas/mitteilungen",
+        "/areas/mitteilungen/new",
+        "/areas/leitungskreis",
+        "/moderation/log",
+        "/moderation/searches",
+        "/moderation/thesaurus",
+        "/moderation/thesaurus/new",
+        "/moderation/thesaurus/1",
+    ):
         robert.reads(address)
         assert_german(robert, address)
 

@@ -15,17 +15,24 @@ import pytest
 
 from forum.search import whoosh_engine
 from forum.search.engine import Document, Engine, Filters, Found, IndexBusy, IndexDamaged, Query, State
+from forum.search.postgres_engine import PostgresEngine
 from forum.search.query import parse
+from forum.search.understanding import understand
 from forum.search.whoosh_engine import WhooshEngine
+from tests.conftest import POSTGRES
 
 SQUALOR, RENT, PRIVATE = 1, 2, 3
 EVERYWHERE = frozenset({SQUALOR, RENT, PRIVATE})
-MAKERS: dict[str, Callable[[Path], Engine]] = {"whoosh": lambda path: WhooshEngine(path / "index")}
+MAKERS: dict[str, Callable[[pytest.FixtureRequest], Engine]] = {
+    "whoosh": lambda request: WhooshEngine(request.getfixturevalue("tmp_path") / "index"),
+    "postgres": lambda request: PostgresEngine(request.getfixturevalue("shared")),
+}
+ON_POSTGRES = [pytest.param("postgres", marks=pytest.mark.postgres)] if POSTGRES else []
 
 
-@pytest.fixture(params=MAKERS)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    engine = MAKERS[request.param](tmp_path)
+@pytest.fixture(params=["whoosh", *ON_POSTGRES])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    engine = MAKERS[request.param](request)
     engine.rebuild([])
     return engine
 
@@ -41,7 +48,7 @@ def post(key: int, body: str, title: str = "Frage aus Bremen", **said: object) -
     start = datetime(2026, 1, 1, tzinfo=UTC)
     document = Document(
         key=key, thread_id=key, area_id=SQUALOR, kind="question", title=title, body=body, number=1,
-        author="Frieda Harms", organisation="Nachbarschaftshaus", created_at=start + timedelta(days=key),
+        author="Frieda Harms", created_at=start + timedelta(days=key),
     )  # fmt: skip
     return replace(document, **said)  # type: ignore[arg-type]
 
@@ -64,7 +71,7 @@ def keys(found: Found) -> list[int]:
 
 
 def search(engine: Engine, text: str, area_ids: frozenset[int] = EVERYWHERE, **how: object) -> Found:
-    return engine.find(parse(text), Filters(area_ids, **how))  # type: ignore[arg-type]
+    return engine.find(understand(parse(text), engine.german), Filters(area_ids, **how))  # type: ignore[arg-type]
 
 
 # Finding
@@ -74,26 +81,23 @@ def test_friedas_post_is_found_by_another_form_of_the_word(engine: Engine) -> No
     engine.put([post(1, "Die Räumungen im Quartier nehmen zu.")])
     for asked in ("Räumung", "raeumung", "Raumungen"):
         assert keys(search(engine, asked)) == [1], asked
-    assert search(engine, "Raumung").hits[0].terms == ("Raumung",)
 
 
 def test_all_words_must_be_there(engine: Engine) -> None:
     engine.put(the_forum())
     found = search(engine, "Mietschulden Ratenzahlung")
     assert (found.total, keys(found), found.loosened) == (1, [4], False)
-    assert found.hits[0].terms == ("Mietschulden", "Ratenzahlung")
 
 
 def test_when_no_post_has_all_words_some_are_enough_and_it_is_said(engine: Engine) -> None:
     engine.put(the_forum())
     found = search(engine, "Jobcenter Zeitungen Decke")
     assert (found.total, keys(found), found.loosened) == (2, [1, 3], True)
-    assert [hit.terms for hit in found.hits] == [("Zeitungen", "Decke"), ("Jobcenter",)]
 
 
 def test_one_unknown_word_finds_nothing_and_loosens_nothing(engine: Engine) -> None:
     engine.put(the_forum())
-    assert search(engine, "Xylophon") == Found()
+    assert search(engine, "Xylophon") == Found(unmet=("Xylophon",))
 
 
 def test_a_word_of_the_title_and_one_of_the_reply_meet(engine: Engine) -> None:
@@ -173,18 +177,14 @@ def test_a_private_area_shows_neither_in_hits_nor_in_totals(engine: Engine) -> N
     assert search(engine, "Räumung").total == 3
     outside = search(engine, "Räumung", frozenset({SQUALOR, RENT}))
     assert (outside.total, 5 in keys(outside)) == (2, False)
-    assert search(engine, "Fallbesprechung", frozenset({SQUALOR, RENT})) == Found()
+    assert search(engine, "Fallbesprechung", frozenset({SQUALOR, RENT})) == Found(unmet=("Fallbesprechung",))
     assert search(engine, "Vertraulich Xylophon", frozenset({SQUALOR, RENT})).total == 0
 
 
 def test_a_query_of_signs_finds_nothing(engine: Engine) -> None:
     engine.put(the_forum())
-    assert engine.find(Query(words=("§",), phrases=("!?",)), Filters(EVERYWHERE)) == Found(loosened=True)
-
-
-def test_an_empty_query_finds_nothing(engine: Engine) -> None:
-    engine.put(the_forum())
-    assert search(engine, "") == Found()
+    asked = understand(Query(words=("§",), phrases=("!?",)), engine.german)
+    assert engine.find(asked, Filters(EVERYWHERE)).total == 0
 
 
 # Order and pages

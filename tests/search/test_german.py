@@ -7,13 +7,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forum.search import german
+from forum.search import german, stems
+from forum.search.compounds import Lexicon
+from forum.search.engine import Query, Way
+from forum.search.german import German
+from forum.search.understanding import understand
+
+GERMAN = German(Lexicon.shipped())
 
 
 def met(asked: str, written: str) -> bool:
-    """Whether a query word is met by a text, in one of its ways."""
-    terms = {term for token in german.tokens(german.clean(written)) for term in token.terms}
-    return any(terms.issuperset(way) for way in german.ways(german.clean(asked)))
+    """Whether a text with nothing else to choose from is found by a word."""
+    (clause,) = understand(Query(words=(german.clean(asked),)), GERMAN).clauses
+    return any(is_met(way, german.clean(written)) for way in clause.ways if way.firm or way.how == "split")
+
+
+def is_met(way: Way, written: str) -> bool:
+    """Whether all places of a way are taken."""
+    tokens = list(GERMAN.tokens(written))
+    words = {term for token in tokens for term in token.terms}
+    parts = {term for token in tokens for term in token.parts}
+    there = {"words": words, "parts": parts, "either": words | parts}[way.reach]
+    return all(there.intersection(place) for place in way.places)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +131,50 @@ def test_a_phrase_is_a_sequence_of_places() -> None:
 
 def test_positions_count_words_and_offsets_point_into_the_text() -> None:
     text = "Die Mieter:innen riefen an."
-    assert [(token.position, text[token.start : token.end]) for token in german.tokens(text)] == [
+    assert [(token.position, text[token.start : token.end]) for token in GERMAN.tokens(text)] == [
         (0, "Die"), (1, "Mieter:innen"), (2, "riefen"), (3, "an"),
     ]  # fmt: skip
+
+
+def test_a_hyphenated_word_stands_where_its_first_part_does() -> None:
+    text = "Per E-Mail schreiben"
+    assert [(token.terms, token.position, text[token.start : token.end]) for token in GERMAN.tokens(text)] == [
+        (("per",), 0, "Per"), (("email",), 1, "E-Mail"), (("e",), 1, "E"), (("mail",), 2, "Mail"),
+        (("schreib",), 3, "schreiben"),
+    ]  # fmt: skip
+
+
+def test_a_compound_comes_with_its_parts() -> None:
+    (token,) = GERMAN.tokens("Räumungsklagen")
+    assert token.parts == (german.term("Räumung"), german.term("Klage"))
+    assert GERMAN.apart("Räumungsklagen") == token.parts
+    assert GERMAN.apart("Räumung") == ()
+
+
+def test_the_whole_of_a_long_compound_is_asked_for_once() -> None:
+    """It may be found by more than its smallest parts."""
+    smallest = GERMAN.apart("Schuldnerberatungsstelle")
+    assert smallest == tuple(map(german.term, ("Schuldner", "Beratung", "Stelle")))
+    assert set(GERMAN.parts("Schuldnerberatungsstelle")) > set(smallest)
+    assert met("Schuldnerberatung", "die Schuldnerberatungsstelle in Celle")
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [("Mietschulden", "Miet|schulden"), ("RAEUMUNGSKLAGE", "RAEUMUNGS|KLAGE"), ("Räumung", "Räumung"), ("", "")],
+)
+def test_a_compound_is_shown_with_its_joints(word: str, shown: str) -> None:
+    assert GERMAN.shown(word) == shown
+
+
+def test_german_that_has_learned_words_is_another_german() -> None:
+    grown = German(Lexicon.shipped().grown({"Knubbelix": 9}))
+    assert grown.version != GERMAN.version
+    assert grown.apart("Knubbelixberatung") == (german.term("Knubbelix"), german.term("Beratung"))
+
+
+def test_spellings_are_compared_without_case_and_marks() -> None:
+    assert german.folded("ÄRGER") == german.folded("Ärger") == german.folded("A\u0308rger") == "arger"
 
 
 def test_umlauts_meet_in_a_thousand_invented_words() -> None:
@@ -151,9 +207,9 @@ def test_umlauts_meet_in_a_thousand_invented_words() -> None:
 @given(st.text(max_size=300))
 def test_any_text_is_read_without_complaint(text: str) -> None:
     cleaned = german.clean(text)
-    for token in german.tokens(cleaned):
+    for token in GERMAN.tokens(cleaned):
         assert 0 <= token.start < token.end <= len(cleaned)
-        assert all(len(term) <= 2 * german.LONGEST_TERM for term in token.terms)
+        assert all(len(term) <= 2 * stems.LONGEST for term in (*token.terms, *token.parts))
 
 
 @given(st.text(alphabet="abeinöäüßuMI:*_/-() ", max_size=60))

@@ -11,8 +11,8 @@ from tests.security import scene
 from tests.security.scene import Thing, Visitor
 from tests.security.test_matrix import FORMS, address
 
-# What a visit leaves behind: how far one has read, and when the device was last seen.
-VISITS = ("read_marker", "sign_in.seen_at", "guess")
+# What a visit leaves behind: how far one has read, when the device was last seen, which search found nothing.
+VISITS = ("read_marker", "sign_in.seen_at", "guess", "missed_search")
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 

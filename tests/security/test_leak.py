@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +25,7 @@ from forum.members.actions import suspend
 from forum.members.models import Member
 from forum.moderation import actions as moderation
 from forum.practices import actions as practices
+from forum.search import saved
 from forum.threads import actions
 from forum.threads.models import Attachment, Post, Thread
 from forum.threads.queries import Opened
@@ -150,6 +151,12 @@ def searches(words: list[str]) -> Iterator[str]:
     for page in ("2", "3", "999999999"):
         yield f"/search?q=Antwort&page={page}"
         yield f"/search?q=Antwort&sort=date&page={page}"
+    for organisation in ("0", "1", "2", "3", "Leinewohnen", "Hunte+Wohnen"):
+        yield f"/search?q=Nachtrag&organisation={organisation}"
+    for year in ("2026", "2025", "1999"):
+        yield f"/search?q=Schimmel&year={year}"
+    for title in ("Fall+Schimmel", "Schimmel", "Nachtrag", "Antwort"):
+        yield f"/areas/vermuellung/new?title={title}"
 
 
 def addresses(app: Flask, planted: Planted) -> Iterator[str]:
@@ -173,6 +180,7 @@ def addresses(app: Flask, planted: Planted) -> Iterator[str]:
         yield f"/threads/{thread}?page=last"
         yield f"/threads/{thread}?unread"
         yield f"/threads/{thread}/news?after=0"
+        yield f"/threads/{thread}/similar?part"
     for post in planted.posts:
         yield f"/threads/1?quote={post}"
         yield f"/threads/{planted.thread}?quote={post}"
@@ -304,6 +312,81 @@ def test_searches_answer_as_if_the_closed_area_were_not_there(app: Flask, work: 
     work()
     differing = [address for address in asked if scene.normal(somebody.asks("GET", address).text) != without[address]]
     assert not differing
+
+
+@pytest.mark.usefixtures("noon")
+@pytest.mark.parametrize("key", ["jonas", "anke"])
+def test_choices_and_spellings_are_as_if_the_closed_area_were_not_there(
+    app: Flask, work: Callable[[], int], key: str
+) -> None:
+    """Every facet with every value, what may have been meant, and what is alike: equal with and without it."""
+    scene.more_people(app)
+    open_things(app)
+    work()
+    somebody = scene.visitor(app, key)
+    narrowed = ("", "&kind=question", "&kind=strategy", "&state=helpful", "&year=2026", "&organisation=0")
+    narrowed += tuple(f"&organisation={number}" for number in range(1, 6))
+    asked = [f"/search?q={word}{more}" for word in ("Schimmel", "Nachtrag", "Fall", "Antwort") for more in narrowed]
+    asked += [
+        f"/search?q={word}" for word in ("Nachtrg", "Geheimnisträgerlist", "Schiml", "Nachtrag+Geheimnisträgerlist")
+    ]
+    asked += [f"/threads/{thread}/similar" for thread in (1, 2, 3)]
+    asked += [
+        f"/areas/vermuellung/new?title={title}" for title in ("Fall+Schimmel", "Nachtrag", "Geheimnisträgerliste")
+    ]
+
+    def said() -> dict[str, str]:
+        return {address: scene.normal(somebody.asks("GET", address).text) for address in asked}
+
+    without = said()
+    plant(app)
+    with app.app_context(), transaction():
+        area = db.session.scalars(select(Area).where(Area.slug == "leitungskreis")).one()
+        for title in ("Geheimnisträgerliste Schimmel", "Nachtrag zur Geheimnisträgerliste"):
+            actions.start_thread(actor("bernd"), scene._row(area), "strategy", title, "Schimmel, Fall, Antwort.")
+    work()
+    with_it = said()
+    assert [address for address in asked if with_it[address] != without[address]] == []
+
+
+@pytest.mark.usefixtures("noon")
+def test_saved_searches_count_as_if_the_closed_area_were_not_there(app: Flask, work: Callable[[], int]) -> None:
+    scene.more_people(app)
+    open_things(app)
+    work()
+    with app.app_context(), transaction():
+        for text in ("Schimmel", "Antwort", "kind:question Schimmel"):
+            saved.save(actor("jonas"), {"q": text}).looked_at = NOON - timedelta(days=1)
+    somebody = scene.visitor(app, "jonas")
+    without = scene.normal(somebody.asks("GET", "/search/saved").text)
+    assert "new" in without
+    planted = plant(app)
+    work()
+    assert scene.normal(somebody.asks("GET", "/search/saved").text) == without
+    with app.app_context(), transaction():
+        saved.save(actor("jonas"), {"q": planted.words[-1], "area": planted.slug}).looked_at = NOON - timedelta(days=1)
+    assert "new" not in somebody.asks("GET", "/search/saved").text.rpartition("<li")[2]
+
+
+@pytest.mark.usefixtures("noon")
+@pytest.mark.parametrize("key", ["frauke", "nele", "anke"])
+def test_trying_words_shows_nothing_of_the_closed_area(app: Flask, work: Callable[[], int], key: str) -> None:
+    """Hits and counts, before and after, are those of who tries."""
+    scene.more_people(app)
+    open_things(app)
+    work()
+    somebody = scene.visitor(app, key)
+
+    def tried() -> str:
+        form = {"csrf_token": somebody.token, "words": "Schimmel, Fall, Moderation", "text": "Schimmel"}
+        return scene.normal(somebody.asks("POST", "/moderation/thesaurus/try", data=form).text)
+
+    without = tried()
+    assert "/posts/" in without
+    planted = plant(app)
+    work()
+    assert tried() == without
+    assert not planted.in_text(without)
 
 
 def test_rights_change_at_once(app: Flask, planted: Planted) -> None:

@@ -9,6 +9,9 @@ from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from forum.db import transaction
+from forum.search import saved, thesaurus
+from forum.search.synonyms import typed
 from forum.web.door import ROUTES
 from tests.security import scene
 from tests.security.scene import Thing, Visitor
@@ -139,6 +142,19 @@ def runs(status: int) -> Rule_:
     return lambda person, state: status if moderates(person, state) else 403
 
 
+FACILITATORS = {"facilitator elsewhere", "facilitator of one area", "administrator", "facilitator of the circle"}
+
+
+def facilitates(status: int, guest: int = 303) -> Rule_:
+    """What belongs to all who facilitate anything is not there for others."""
+    return lambda person, _state: guest if person in GUESTS else status if person in FACILITATORS else 404
+
+
+def owns(status: int, others: int = 404, guest: int = 303) -> Rule_:
+    """A saved search is there for the member who saved it alone."""
+    return lambda person, _state: guest if person in GUESTS else status if person == "member" else others
+
+
 # Endpoint and method → who gets which status. "missing" means the thing; a static file or a link that is not there too.
 TABLE: dict[tuple[str, str], Rule_] = {
     ("access.sign_in", "GET"): anyone(200, members=303),
@@ -174,11 +190,27 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("practices.index", "GET"): lambda person, state: (
         303 if person in GUESTS else 200 if may_know(person, state) else 404
     ),
+    ("saved.index", "GET"): member(200),
+    ("saved.save", "POST"): member(303, guest=401),
+    ("saved.show", "GET"): owns(303),
+    ("saved.edit", "GET"): owns(200),
+    ("saved.rename", "POST"): owns(303, guest=401),
+    ("saved.delete", "POST"): owns(303, others=303, guest=401),  # twice is once, and of another's nothing is told
     ("search.show", "GET"): member(200),
+    ("similar.show", "GET"): reads(),
     ("settings.account", "GET"): member(200),
     ("settings.language", "POST"): member(303, guest=401),
     ("settings.password", "POST"): member(422, guest=401),
     ("settings.end_device", "POST"): member(303, guest=401),
+    ("thesaurus.index", "GET"): facilitates(200),
+    ("thesaurus.new", "GET"): facilitates(200),
+    ("thesaurus.add", "POST"): facilitates(303, guest=401),
+    ("thesaurus.edit", "GET"): facilitates(200),
+    ("thesaurus.update", "POST"): facilitates(303, guest=401),
+    ("thesaurus.delete", "POST"): facilitates(303, guest=401),
+    ("thesaurus.try_out", "POST"): facilitates(200, guest=401),
+    ("thesaurus.starter", "POST"): facilitates(303, guest=401),
+    ("thesaurus.missed", "GET"): facilitates(200),
     ("threads.show", "GET"): reads(),
     ("threads.show_named", "GET"): reads(),
     ("threads.create_post", "POST"): acts(replies),
@@ -190,7 +222,9 @@ TABLE: dict[tuple[str, str], Rule_] = {
 DEMO_ONLY = {("gallery.show", "GET"), ("access.demo_sign_in", "POST")}
 # Where one thing is like any other, one state is enough.
 WITHOUT_THING = {
-    endpoint for endpoint, _ in TABLE if endpoint.split(".")[0] in ("access", "health", "home", "search", "settings")
+    endpoint
+    for endpoint, _ in TABLE
+    if endpoint.split(".")[0] in ("access", "health", "home", "saved", "search", "settings", "thesaurus")
 } | {"moderation.log", "posts.preview"}
 
 FORMS: dict[str, dict[str, str]] = {
@@ -205,9 +239,15 @@ FORMS: dict[str, dict[str, str]] = {
     "posts.withdraw": {"withdrawn_reason": "Grund"},
     "posts.helpful": {"on": "1"},
     "posts.thanks": {"on": "1"},
+    "saved.save": {"q": "Schimmel"},
+    "saved.rename": {"name": "Keller"},
     "settings.language": {"language": "de"},
     "settings.password": {"present": "falsch", "password": "ein neues Kennwort", "repeated": "ein anderes Kennwort"},
     "settings.end_device": {"device": "0"},
+    "thesaurus.add": {"words": "Lärm, Ruhestörung"},
+    "thesaurus.update": {"words": "Messie, Horten", "version": "1"},
+    "thesaurus.delete": {"version": "1"},
+    "thesaurus.try_out": {"words": "Messie, Horten", "text": "Ding", "group": "1"},
     "threads.create_post": {"body": "Antwort", "send_key": "matrix"},
     "threads.do_moderate": {"act": "pin", "reason": "Grund"},
 }
@@ -234,6 +274,8 @@ def address(app: Flask, rule: Rule, thing: Thing, state: str) -> str:
         "post_id": thing.post,
         "attachment_id": thing.attachment,
         "member_id": 987 if state == "missing" else 1,
+        "group_id": 1,
+        "search_id": 1,
         "key": "x" * 43,
         "name": "plan.txt",
     }
@@ -257,6 +299,9 @@ def sends(somebody: Visitor, app: Flask, rule: Rule, method: str, thing: Thing, 
 @pytest.fixture
 def people(app: Flask) -> dict[str, Visitor]:
     scene.more_people(app)
+    with app.app_context(), transaction():
+        thesaurus.save(scene.actor("robert"), typed("Messie, Vermüllung"))
+        saved.save(scene.actor("jonas"), {"q": "Schimmel"})
     return {kind: scene.visitor(app, key) for kind, key in PEOPLE.items()}
 
 

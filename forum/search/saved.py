@@ -1,0 +1,164 @@
+"""Searches that a member keeps, and how many new hits each has had since the member last looked."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import parse_qsl, urlencode
+
+from sqlalchemy import ForeignKey, Select, UniqueConstraint, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from forum import clock, outbox
+from forum.db import Base, UTCDateTime, db
+from forum.errors import Invalid, Missing
+from forum.members.models import Viewer
+from forum.search.engine import State
+from forum.search.queries import Wish, search
+from forum.text import tidy
+
+MOST_SAVED = 20
+LONGEST_NAME = 80
+FIELDS = ("q", "area", "kind", "state", "organisation", "year", "sort")
+_LONGEST_FIELD = 200
+_STATES: dict[str, State] = {"recommended": "recommended", "helpful": "helpful", "unanswered": "unanswered"}
+
+outbox.nobody_hears("search.saved", "search.renamed", "search.removed")
+
+
+class SavedSearch(Base):
+    """What a member searches for again and again: the filled fields of the search page, as its address has them."""
+
+    __tablename__ = "saved_search"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    name: Mapped[str]
+    query: Mapped[str]
+    saved_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    looked_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (UniqueConstraint("member_id", "query"),)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """All fields of the search page; those that were left open are empty."""
+        return dict.fromkeys(FIELDS, "") | dict(parse_qsl(self.query))
+
+
+@dataclass(frozen=True)
+class News:
+    """A saved search with the number of its new hits; `more`: there are more than were counted."""
+
+    saved: SavedSearch
+    new: int
+    more: bool
+
+
+def saved_searches(viewer: Viewer) -> list[SavedSearch]:
+    """The viewer's own, in the order they were saved."""
+    return list(db.session.scalars(_own(viewer).order_by(SavedSearch.id)))
+
+
+def saved_search(viewer: Viewer, search_id: int) -> SavedSearch | None:
+    """One of the viewer's own."""
+    return db.session.scalar(_own(viewer).where(SavedSearch.id == search_id))
+
+
+def news(viewer: Viewer) -> Iterator[News]:
+    """The viewer's searches, each with what has come since the last look; one search for each of them."""
+    return (_news_of(viewer, saved) for saved in saved_searches(viewer))
+
+
+def save(actor: Viewer, fields: Mapping[str, str], name: str = "") -> SavedSearch:
+    """Keep a search under a name, or under its words; the same one twice is one, renamed."""
+    query = query_of(fields)
+    if not fields.get("q", "").strip():
+        raise Invalid("search_empty", "name")
+    name = _name(name) or _name(fields["q"][:LONGEST_NAME])
+    mine = saved_searches(actor)
+    known = next((saved for saved in mine if saved.query == query), None)
+    if known:
+        known.name = name
+        outbox.record("search.renamed", known.id, actor.id)
+        return known
+    if len(mine) >= MOST_SAVED:
+        raise Invalid("searches_full", "name", most=MOST_SAVED)
+    now = clock.now()
+    saved = SavedSearch(member_id=actor.id, name=name, query=query, saved_at=now, looked_at=now)
+    db.session.add(saved)
+    db.session.flush()
+    outbox.record("search.saved", saved.id, actor.id)
+    return saved
+
+
+def rename(actor: Viewer, search_id: int, name: str) -> None:
+    """Call a search otherwise; without a name it is called by its words again."""
+    saved = _mine(actor, search_id)
+    saved.name = _name(name) or _name(saved.fields["q"][:LONGEST_NAME])
+    outbox.record("search.renamed", saved.id, actor.id)
+
+
+def remove(actor: Viewer, search_id: int) -> None:
+    """Keep a search no longer; twice is once."""
+    saved = saved_search(actor, search_id)
+    if saved:
+        db.session.delete(saved)
+        outbox.record("search.removed", saved.id, actor.id)
+
+
+def note_look(viewer: Viewer, search_id: int) -> None:
+    """Remember that the viewer has looked at what a search finds now."""
+    mine = (SavedSearch.id == search_id) & (SavedSearch.member_id == viewer.id)
+    db.session.execute(update(SavedSearch).where(mine).values(looked_at=clock.now()))
+
+
+def query_of(fields: Mapping[str, str]) -> str:
+    """The filled fields of the search page, as its address has them."""
+    given = {name: tidy(fields.get(name, ""))[:_LONGEST_FIELD].strip() for name in FIELDS}
+    return urlencode({name: value for name, value in given.items() if value})
+
+
+def _news_of(viewer: Viewer, saved: SavedSearch) -> News:
+    # An operator knows days, not moments: so the newest hits are looked at one by one. It comes first, because a long
+    # text is cut at its end.
+    wish = _wish(saved.fields)
+    results = search(viewer, replace(wish, text=f"after:{saved.looked_at.date()} {wish.text}", by_date=True))
+    if results.found.loosened or (results.correction and results.correction.used):  # not what was asked for
+        return News(saved, 0, more=False)
+    new = sum(hit.post.created_at > saved.looked_at and not hit.by_meaning for hit in results.posts)
+    return News(saved, new, more=0 < new == len(results.posts) < results.found.total)
+
+
+def _wish(fields: Mapping[str, str]) -> Wish:
+    return Wish(
+        text=fields.get("q", ""),
+        area=fields.get("area", ""),
+        kind=fields.get("kind", ""),
+        state=_STATES.get(fields.get("state", "")),
+        organisation=_number(fields, "organisation"),
+        year=_number(fields, "year"),
+    )
+
+
+def _number(fields: Mapping[str, str], name: str) -> int | None:
+    value = fields.get(name, "")
+    return int(value) if re.fullmatch("[0-9]{1,9}", value) else None
+
+
+def _own(viewer: Viewer) -> Select[SavedSearch]:
+    return select(SavedSearch).where(SavedSearch.member_id == viewer.id)
+
+
+def _mine(actor: Viewer, search_id: int) -> SavedSearch:
+    saved = saved_search(actor, search_id)
+    if saved is None:
+        raise Missing
+    return saved
+
+
+def _name(name: str) -> str:
+    name = " ".join(tidy(name).split())
+    if len(name) > LONGEST_NAME:
+        raise Invalid("for_long", "name", most=LONGEST_NAME)
+    return name
