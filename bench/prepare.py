@@ -104,9 +104,9 @@ def command(instance: Path, *words: str) -> None:
 
 
 def environment(instance: Path) -> dict[str, str]:
-    """The surroundings of a process that works on this instance and on no other setting."""
+    """The surroundings of a process that works on this instance and on no other setting; meaning has its own bench."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FORUM_")}
-    return {**kept, "FORUM_INSTANCE": str(instance)}
+    return {**kept, "FORUM_INSTANCE": str(instance), "FORUM_MEANING": "false"}
 
 
 def _timed(instance: Path, count: int, *words: str) -> Made:

@@ -105,7 +105,12 @@ def _pages(forum: Server) -> list[Page]:
         Page("thread of 20 posts", "/threads/14", 'id="p20"', 4),
         Page("last page of the longest thread", "/threads/1?page=last", 'aria-current="page"', 4),
         Page("thread of 20 posts, packed", "/threads/14", "", headers={"Accept-Encoding": "gzip"}),
-        Page("search for two words", "/search?q=Mietschulden+Ratenzahlung", "<mark>"),
+        Page("search for two words", "/search?q=Mietschulden+Ratenzahlung", "<mark>", 30),
+        Page("search for a word of 62 % of the posts", "/search?q=Mieter", "<mark>", 60),
+        Page("search for a rare word", "/search?q=Zahlungspflicht", "<mark>", 15),
+        Page("search for a phrase", "/search?q=%22gute+Nachbarschaft%22", "<mark>"),
+        Page("search for a sentence", "/search?q=Was+tun+bei+Mietschulden+einer+jungen+Familie%3F", "<mark>"),
+        Page("search with a typing error", "/search?q=Ratenzahlnug", "<mark>"),
     ]
 
 

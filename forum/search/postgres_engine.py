@@ -47,9 +47,7 @@ from forum.search.engine import (
 )
 from forum.search.german import German
 from forum.search.matching import Mask, Search, Segment, View, spelt_like
-from forum.search.postings import ROW, Batch, Item, Rows, Source, batch_of, merged, worth_merging
-
-FORMAT = 1
+from forum.search.postings import FORMAT, ROW, Batch, Item, Rows, Source, batch_of, merged, worth_merging
 
 DOCUMENTS_A_SEGMENT = 20_000
 DOCUMENTS_PER_PROGRESS = 500

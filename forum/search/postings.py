@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from forum.search.engine import KINDS, Document
 from forum.search.german import German, clean
 
+# Packed otherwise, it is another index.
+FORMAT = 3
+
 Numbers = NDArray[np.uint32]
 Rows = NDArray[np.void]
 Item = tuple[bytes, bytes]

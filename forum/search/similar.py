@@ -12,6 +12,7 @@ from forum.search.engine import Asked, Clause, Filters, Found, Query, Way
 from forum.search.handlers import engine
 from forum.search.thesaurus import meanings
 from forum.search.understanding import LIGHT, understand
+from forum.search.vectors import vectors
 from forum.threads.queries import readable_posts
 
 MOST_WORDS = 20
@@ -21,6 +22,9 @@ POSTS_LOOKED_AT = 150
 WEIGHT_OF_RECOMMENDED = 1.3
 # What is far less like than the best one is noise; in a small network most threads share some word.
 LEAST_OF_THE_BEST = 0.4
+# The same where meaning is compared too: there a score is a likeness, and all of them are high.
+FARTHEST_FROM_BEST = 0.05
+NEARER_IF_RECOMMENDED = 0.01
 
 _EMPTY = """
 allem allen allgemein andere anderen anfang beispiel bereits danke darf davon drei dürfen eigene eigenen eigentlich
@@ -35,16 +39,28 @@ anyone experience experiences hello help idea ideas know like more new please qu
 _SAYS_NOTHING = LIGHT | frozenset(_EMPTY.split())
 
 
-def similar(viewer: Viewer, title: str, body: str = "", but_thread: int | None = None, most: int = 5) -> list[AnyRow]:
-    """The readable threads most like this, each by its best post; what is recommended comes before chatter."""
+def similar(
+    viewer: Viewer,
+    title: str,
+    body: str = "",
+    but_thread: int | None = None,
+    opening: int | None = None,
+    most: int = 5,
+) -> list[AnyRow]:
+    """The readable threads most like this, each by its best post; what is recommended comes before chatter.
+
+    With the number of its opening post, what a thread means need not be computed.
+    """
     words = _words(title, body)
     areas = readable_areas(viewer)
     if not words or not areas:
         return []
-    found = engine().find(_asked(words), Filters(frozenset(area.id for area in areas), per_page=POSTS_LOOKED_AT))
-    best = _best_of_each(viewer, found, but_thread)
-    ranked = sorted(best.values(), key=lambda pair: -pair[0])
-    return [row for score, row in ranked[:most] if score >= ranked[0][0] * LEAST_OF_THE_BEST]
+    near = vectors().similar_to(opening) if opening else vectors().similar(title)
+    filters = Filters(frozenset(area.id for area in areas), per_page=POSTS_LOOKED_AT)
+    best = _best_of_each(viewer, engine().find(_asked(words), filters, near), but_thread, near is not None)
+    ranked = sorted(best.values(), key=lambda pair: -pair[0])[:most]
+    least = 0.0 if not ranked else ranked[0][0] - FARTHEST_FROM_BEST if near else ranked[0][0] * LEAST_OF_THE_BEST
+    return [row for score, row in ranked if score >= least]
 
 
 def _asked(words: Mapping[str, float]) -> Asked:
@@ -63,14 +79,17 @@ def _broader(way: Way) -> Way:
     return replace(way, reach="either", firm=True) if way.how == "piece" else way
 
 
-def _best_of_each(viewer: Viewer, found: Found, but_thread: int | None) -> dict[int, tuple[float, AnyRow]]:
+def _best_of_each(
+    viewer: Viewer, found: Found, but_thread: int | None, by_meaning: bool
+) -> dict[int, tuple[float, AnyRow]]:
     rows = readable_posts(viewer, [hit.key for hit in found.hits])
     best: dict[int, tuple[float, AnyRow]] = {}
     for hit in found.hits:
         row = rows.get(hit.key)
         if row is None or row.thread_id == but_thread:
             continue
-        score = hit.score * (WEIGHT_OF_RECOMMENDED if row.recommended else 1.0)
+        better = WEIGHT_OF_RECOMMENDED if row.recommended and not by_meaning else 1.0
+        score = hit.score * better + (NEARER_IF_RECOMMENDED if row.recommended and by_meaning else 0.0)
         best[row.thread_id] = max(best.get(row.thread_id, (0.0, row)), (score, row), key=lambda pair: pair[0])
     return best
 

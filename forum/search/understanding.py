@@ -78,8 +78,8 @@ def _ways(word: str, german: German) -> Iterator[Way]:
     yield Way((terms,), "part", WEIGHTS["part"], "parts")
     if parts := german.apart(word):
         yield Way(tuple((part,) for part in parts), "split", WEIGHTS["split"], "either", firm=False)
-        pieces_alone = tuple(part for part in parts if len(part) >= SHORTEST_PIECE)
-        yield Way((pieces_alone,), "piece", WEIGHTS["piece"], firm=False)
+        if pieces_alone := tuple(part for part in parts if len(part) >= SHORTEST_PIECE):
+            yield Way((pieces_alone,), "piece", WEIGHTS["piece"], firm=False)
 
 
 def _phrase(text: str) -> Clause:

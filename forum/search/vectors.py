@@ -70,7 +70,7 @@ class Vectors:
 
     def compare(self, question: str) -> Nearness | None:
         """All posts, compared with a question. None: without model, while loading, above MOST_COMPARED posts."""
-        return self._compared(self._model.question(question)) if self._model and self._is_loaded() else None
+        return self._compared(self._model.question(question)) if self._model and self._knows_any() else None
 
     def among(self, question: str, candidates: Sequence[int]) -> Nearness | None:
         """A question compared with these posts only, read from the database."""
@@ -88,11 +88,11 @@ class Vectors:
 
     def similar(self, words: str) -> Nearness | None:
         """All posts, compared with what somebody is about to write: a title, the beginning of a post."""
-        return self._compared(self._model.passage(words)) if self._model and self._is_loaded() else None
+        return self._compared(self._model.passage(words)) if self._model and self._knows_any() else None
 
     def similar_to(self, post_id: int) -> Nearness | None:
         """All posts, compared with one of them: nothing has to be computed for that."""
-        if not self._model or not self._is_loaded():
+        if not self._model or not self._knows_any():
             return None
         stored = self._texts.vector(post_id)
         return None if stored is None else self._compared(stored)
@@ -178,8 +178,11 @@ class Vectors:
         self._complete |= not more
         return more
 
-    def _compared(self, vector: Meaning) -> Nearness | None:
-        return _nearness(self._texts, self._titles, vector) if len(self._texts.keys) else None
+    def _knows_any(self) -> bool:
+        return self._is_loaded() and len(self._texts.keys) > 0
+
+    def _compared(self, vector: Meaning) -> Nearness:
+        return _nearness(self._texts, self._titles, vector)
 
 
 def vectors() -> Vectors:

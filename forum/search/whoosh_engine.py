@@ -20,7 +20,6 @@ import threading
 import time
 import weakref
 import zlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,12 +47,8 @@ from forum.search.engine import (
 )
 from forum.search.german import German
 from forum.search.matching import Mask, Search, Segment, View, spelt_like
-from forum.search.postings import ROW, Batch, Item, Rows, Source, merged
+from forum.search.postings import FORMAT, ROW, Batch, Item, Rows, Source, batch_of, merged, worth_merging
 
-FORMAT = 2
-
-SEGMENTS_TO_MERGE = 8
-MOST_DOCUMENTS_MERGED = 4_000
 DOCUMENTS_A_SEGMENT = 5_000
 SECONDS_TO_WAIT_FOR_WRITING = 10.0
 DOCUMENTS_PER_PROGRESS = 500
@@ -319,7 +314,9 @@ class WhooshEngine:
             with _writer(folder) as writer:
                 for number in numbers:
                     writer.delete_document(number)
-                _add(writer, _batch(german, added), _worth_merging)
+                sizes = [segment.doc_count() for segment in writer.segments]
+                old = [writer.segments[place] for place in worth_merging(sizes)]
+                _add(writer, batch_of(german, added), old)
             _sum_up(folder)
 
     def _german_of(self, folder: Path) -> German:
@@ -438,16 +435,8 @@ def _writer(folder: Path) -> Iterator[Any]:
             raise
 
 
-def _batch(german: German, documents: Iterable[Document]) -> Batch:
-    batch = Batch(german)
-    for document in documents:
-        batch.add(document)
-    return batch
-
-
-def _add(writer: Any, batch: Batch, worth_merging: Callable[[list[Any]], list[Any]]) -> None:
-    """Write a batch as a segment of its own, together with older ones that are worth it, and commit."""
-    old = worth_merging(writer.segments)
+def _add(writer: Any, batch: Batch, old: list[Any]) -> None:
+    """Write a batch as a segment of its own, together with older ones, and commit."""
     folder = Path(writer.storage.folder)
     opened = [StoredSegment(folder, segment) for segment in old]
     try:
@@ -471,22 +460,6 @@ def _add_rows(writer: Any, rows: Rows) -> None:
         writer.add_document(row=row.tobytes())
 
 
-def _worth_merging(segments: list[Any]) -> list[Any]:
-    """Segments of about the same size become one when there are enough of them.
-
-    So a document is copied once for each size it grows through, and no commit copies for more than seconds.
-    """
-    by_size: dict[int, list[Any]] = defaultdict(list)
-    for segment in segments:
-        by_size[segment.doc_count().bit_length() // 3].append(segment)
-    return next((some for _, some in sorted(by_size.items()) if _enough(some)), [])
-
-
-def _enough(segments: list[Any]) -> bool:
-    documents = sum(segment.doc_count() for segment in segments)
-    return len(segments) >= SEGMENTS_TO_MERGE and documents <= MOST_DOCUMENTS_MERGED
-
-
 def _fill(folder: Path, german: German, documents: Iterable[Document], progress: Progress | None) -> None:
     _write(folder / "words.txt", german.lexicon.dumps())
     with Files(folder) as files:
@@ -506,7 +479,7 @@ def _fill(folder: Path, german: German, documents: Iterable[Document], progress:
 def _append(folder: Path, batch: Batch) -> None:
     if len(batch):
         with _writer(folder) as writer:
-            _add(writer, batch, lambda _segments: [])
+            _add(writer, batch, [])
 
 
 def _version() -> str:

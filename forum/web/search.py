@@ -106,7 +106,7 @@ def _organisation(text: str) -> int | None:
     """By its number, as the links say it, or by its name; a name that nobody bears narrows nothing."""
     if text.isdigit():
         return number(text)
-    named = organisation_by_name(text) if text else None
+    named = organisation_by_name(text) if text and "\0" not in text else None  # PostgreSQL takes no such sign
     return named.id if named else None
 
 

@@ -15,8 +15,9 @@ from forum.web.templating import rendered
 def show(thread_id: int) -> Response:
     """Threads that may be about the same; with "part" only the list, for the thread's own page."""
     thread = found(readable_thread(viewer(), thread_id))
-    opening = "".join(plain(post.html) for post in posts_of_page(thread, 1)[:1] if post.deleted_at is None)
-    threads = similar(viewer(), thread.title, opening, but_thread=thread.id)
+    opening = next((post for post in posts_of_page(thread, 1)[:1] if post.deleted_at is None), None)
+    text, number = (plain(opening.html), opening.id) if opening else ("", None)
+    threads = similar(viewer(), thread.title, text, but_thread=thread.id, opening=number)
     if "part" in request.args:
         reader()
         return make_response(rendered("threads/_similar.html", threads=threads))
