@@ -48,6 +48,7 @@ def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
             idle = not _step(settings, chores)
         if idle:
             stop.wait(settings.worker_pause_seconds)
+    meaning.join()
 
 
 def _give_meaning(app: Flask, stop: threading.Event) -> None:

@@ -2,12 +2,13 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
 from forum.search.engine import Asked, Clause, How, Way
-from forum.search.german import German, Token, clean
+from forum.search.german import German, Token, clean, terms, written
 
 EXTRACT_LENGTH = 220
 
@@ -39,6 +40,7 @@ class Marker:
 
     def __init__(self, asked: Asked, german: German) -> None:
         self._german = german
+        self._of_word = lru_cache(maxsize=None)(self._read_word)
         self._words: dict[str, list[tuple[Clause, Way]]] = {}
         self._parts: dict[str, list[tuple[Clause, Way]]] = {}
         self._sequences: list[tuple[Clause, Way]] = []
@@ -74,17 +76,28 @@ class Marker:
         )
 
     def _found(self, text: str) -> list[_Mark]:
-        tokens = list(self._german.tokens(text))
-        found = [mark for token in tokens for mark in self._of_token(token)]
-        for clause, way in self._sequences:
-            found += _of_sequence(tokens, clause, way)
+        found = []
+        for word in written(text):
+            at = word.start()
+            found += [mark._replace(start=at + mark.start, end=at + mark.end) for mark in self._of_word(word[0])]
+        if self._sequences:
+            tokens = list(self._german.tokens(text))
+            for clause, way in self._sequences:
+                found += _of_sequence(tokens, clause, way)
         return sorted(found, key=lambda mark: (mark.start, -mark.way.weight))
 
-    def _of_token(self, token: Token) -> Iterator[_Mark]:
-        for kept, terms in ((self._words, token.terms), (self._parts, token.parts)):
-            for term in terms:
-                for clause, way in kept.get(term, ()):
-                    yield _Mark(token.start, token.end, clause.asked, way)
+    def _read_word(self, word: str) -> tuple[_Mark, ...]:
+        """What is found in one written word; most words come again and again, and in most is nothing."""
+        nothing = self._words.keys().isdisjoint(terms(word)) and self._parts.keys().isdisjoint(self._german.parts(word))
+        if nothing and "-" not in word:
+            return ()
+        return tuple(
+            _Mark(token.start, token.end, clause.asked, way)
+            for token in self._german.tokens(word)
+            for kept, its in ((self._words, token.terms), (self._parts, token.parts))
+            for term in its
+            for clause, way in kept.get(term, ())
+        )
 
     def _reasons(self, text: str, marks: Iterable[_Mark]) -> dict[str, tuple[float, Reason]]:
         best: dict[str, tuple[float, Reason]] = {}

@@ -28,6 +28,7 @@ _INNER_CAPITAL = re.compile(r"([^\W\d_]*[^\W\d_A-ZÄÖÜ])(In|Innen[^\W_]*)")
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011"), "-")
 _CLEANED = _INVISIBLE | _HYPHENS
+_TO_CLEAN = re.compile("[{}]".format("".join(map(chr, _CLEANED))))
 
 Terms = tuple[str, ...]
 
@@ -46,12 +47,18 @@ class Token(NamedTuple):
 
 def clean(text: str) -> str:
     """One way of writing for umlauts and hyphens; offsets of tokens refer to a cleaned text."""
-    return unicodedata.normalize("NFC", text).translate(_CLEANED)
+    text = unicodedata.normalize("NFC", text)
+    return text.translate(_CLEANED) if _TO_CLEAN.search(text) else text
+
+
+def written(text: str) -> Iterator[re.Match[str]]:
+    """Where the words of a cleaned text are, hyphenated ones whole."""
+    return _WORD.finditer(text)
 
 
 def words(text: str) -> list[str]:
     """The words of a cleaned text as they are written, hyphenated ones whole."""
-    return [word[0] for word in _WORD.finditer(text)]
+    return [word[0] for word in written(text)]
 
 
 def hyphenated(word: str) -> list[str]:

@@ -396,7 +396,7 @@ class Search:
     def _similar(self, clause: Clause) -> Iterator[Way]:
         """In a sentence, words that are only like the asked one count a little too."""
         terms = [term for way in clause.ways if way.how == "word" for place in way.places for term in place]
-        for term in terms if self._asked.sentence else ():
+        for term in terms if self._asked.sentence and not clause.light else ():
             for other, likeness in self._view.similar(term):
                 yield Way(((other,),), "similar", WEIGHT_OF_SIMILAR * likeness**2, firm=False)
 

@@ -21,6 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, pairwise
 from typing import Any, NamedTuple, TypeVar
 
@@ -481,6 +482,7 @@ def _stamp_in(row: Sequence[Any] | None) -> Stamp:
     return Stamp(generation, commit)
 
 
+@cache
 def _version() -> str:
     """Of the tables and of the German they were filled with."""
     return f"{FORMAT} german {German(Lexicon.shipped()).version}"

@@ -91,7 +91,7 @@ def pack(postings: Postings) -> bytes:
 
 
 def unpack(packed: bytes) -> Postings:
-    """What was packed. Raises ValueError or IndexError for damaged bytes."""
+    """What was packed. Raises ValueError, IndexError or struct.error for damaged bytes."""
     size, step_width, count_width, place_width = _HEAD.unpack_from(packed)
     at = _HEAD.size
     steps = np.frombuffer(packed, _WIDTHS[step_width], size, at)
@@ -152,7 +152,7 @@ class Batch:
         return length
 
     def _note(self, term: str, written: str) -> None:
-        if written.isalpha():
+        if written.isalpha() and term.isalpha():  # a single letter may stand for a sentence: ﷺ
             self._written[term][written] += 1
 
     def items(self) -> Iterator[Item]:

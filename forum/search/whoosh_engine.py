@@ -22,6 +22,7 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -482,6 +483,7 @@ def _append(folder: Path, batch: Batch) -> None:
             _add(writer, batch, [])
 
 
+@cache
 def _version() -> str:
     """Of the files and of the German they were made with."""
     return f"{FORMAT} german {German(Lexicon.shipped()).version}"

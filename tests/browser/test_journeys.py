@@ -241,6 +241,7 @@ def test_the_main_journey_by_keyboard_alone(site: Site, visit: Visit) -> None:
     expect(page.get_by_role("searchbox", name="Suchen")).to_be_focused()
     page.keyboard.type("geruch")
     page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/search\?q=geruch$"))
     reaches(page, page.locator(".hits a").first)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"#p\d+$"))

@@ -19,9 +19,15 @@ from forum.moderation import actions as moderation
 from forum.outbox import Event, run_due
 from forum.practices import actions as practices
 from forum.search import handlers
+from forum.search.compounds import Lexicon
 from forum.search.documents import all_documents
+from forum.search.engine import Engine
+from forum.search.german import German
+from forum.search.matching import View
+from forum.search.postgres_engine import PostgresEngine
+from forum.search.postings import ROW, batch_of
 from forum.search.queries import Wish, search
-from forum.search.whoosh_engine import Row, WhooshEngine, _row
+from forum.search.whoosh_engine import WhooshEngine
 from forum.threads import actions
 from forum.threads.models import Post, Thread
 from forum.threads.queries import Opened, open_post, open_thread
@@ -94,7 +100,7 @@ def test_what_moves_into_a_closed_area_is_found_there_alone(
         assert not found(jonas, "Briefe")
         work()
     assert found(bernd, "handschriftliche Karte")
-    assert {indexed(app)[key].area_id for key in (answer, post_id(app, thread, 1))} == {closed}
+    assert {indexed(app)[key][AREA] for key in (answer, post_id(app, thread, 1))} == {closed}
     robert.sends(
         f"/threads/{thread}/moderate", act="move", area=str(area_id(app, "vermuellung")), reason="Doch für alle"
     )
@@ -160,12 +166,24 @@ def test_a_job_that_runs_again_puts_what_is_there_now(app: Flask, jonas: Person,
 # Drift
 
 
+Row = tuple[int, ...]
+AREA = [*ROW.names].index("area")
+
+
 def indexed(app: Flask) -> dict[int, Row]:
-    """What the index holds, read from disk by an engine of its own."""
-    engine: WhooshEngine = app.extensions["forum.search"]
+    """What the index holds, read anew by an engine of its own."""
+    with app.app_context():
+        view = fresh_view(app.extensions["forum.search"])
+        return {row[0]: row for row in view.rows[view.alive].tolist()}
+
+
+def fresh_view(engine: Engine) -> View:
+    if isinstance(engine, PostgresEngine):
+        return PostgresEngine(engine._database)._asked(lambda view: view)
+    assert isinstance(engine, WhooshEngine)
     fresh = WhooshEngine(engine._generations.folder)
     try:
-        return {row.key: row for row in fresh._current_view().rows()}
+        return fresh._current_view()
     finally:
         fresh._forget_view()
 
@@ -173,7 +191,8 @@ def indexed(app: Flask) -> dict[int, Row]:
 def standing(app: Flask) -> dict[int, Row]:
     """What it should hold."""
     with app.app_context():
-        return {document.key: _row(document) for document in all_documents()}
+        rows = batch_of(German(Lexicon.shipped()), all_documents()).rows
+        return {row[0]: row for row in rows.tolist()}
 
 
 class Network:

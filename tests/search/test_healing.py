@@ -14,86 +14,144 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
+from sqlalchemy import text
 
 from forum import cli, outbox, worker
 from forum.config import Settings
 from forum.search import handlers
-from forum.search.engine import Filters, IndexBusy, Query
+from forum.search.engine import Asked, Engine, Filters, IndexBusy
+from forum.search.postgres_engine import PostgresEngine
 from forum.search.whoosh_engine import WhooshEngine
 from tests.cast import Person
 
 REBUILT = "Die Suche wird gerade neu aufgebaut"
 FOUND = "<mark>handschriftlich"
-Damage = Callable[[Path, random.Random], None]
 
 
-def folder_of(app: Flask) -> Path:
-    engine: WhooshEngine = app.extensions["forum.search"]
-    return engine._generations.folder
+class OnDisk:
+    """What may happen to Whoosh's files."""
+
+    def __init__(self, engine: WhooshEngine) -> None:
+        self.folder = engine._generations.folder
+
+    def another(self) -> Engine:
+        """The same index with nothing open, as another process has it."""
+        return WhooshEngine(self.folder)
+
+    @property
+    def generation(self) -> Path:
+        return self.folder / str(json.loads((self.folder / "current").read_text())["generation"])
+
+    @property
+    def parts(self) -> list[Path]:
+        """The files that hold the index itself."""
+        return [path for path in sorted(self.generation.glob("*MAIN_*")) if path.is_file() and path.stat().st_size]
+
+    def deleted(self, _luck: random.Random) -> None:
+        shutil.rmtree(self.folder)
+
+    def generation_deleted(self, _luck: random.Random) -> None:
+        shutil.rmtree(self.generation)
+
+    def emptied(self, _luck: random.Random) -> None:
+        for path in self.parts:
+            path.write_bytes(b"")
+
+    def pointer_emptied(self, _luck: random.Random) -> None:
+        (self.folder / "current").write_text("")
+
+    def of_another_version(self, _luck: random.Random) -> None:
+        self._points(version="of tomorrow")
+
+    def half_swapped(self, _luck: random.Random) -> None:
+        """A rebuild by somebody else that died between naming the new index and writing it."""
+        self._points(generation="g-0999")
+        (self.folder / "g-0999").mkdir()
+
+    def _points(self, **said: str) -> None:
+        current = self.folder / "current"
+        current.write_text(json.dumps({**json.loads(current.read_text()), **said}))
+
+    def truncated(self, luck: random.Random) -> None:
+        path = luck.choice(self.parts)
+        os.truncate(path, luck.randrange(path.stat().st_size))
+
+    def bit_flipped(self, luck: random.Random) -> None:
+        path = luck.choice(self.parts)
+        content = bytearray(path.read_bytes())
+        content[luck.randrange(len(content))] ^= 1 << luck.randrange(8)
+        path.write_bytes(content)
+
+    def part_deleted(self, luck: random.Random) -> None:
+        luck.choice(self.parts).unlink()
 
 
-def current(index: Path) -> Path:
-    return index / str(json.loads((index / "current").read_text())["generation"])
+class InTables:
+    """What may happen to PostgreSQL's tables."""
+
+    def __init__(self, engine: PostgresEngine) -> None:
+        self.database = engine._database
+
+    def another(self) -> Engine:
+        """The same index with nothing in memory, as another process has it."""
+        return PostgresEngine(self.database)
+
+    def _run(self, statement: str, **values: int) -> None:
+        with self.database.begin() as connection:
+            connection.execute(text(statement), values)
+
+    def deleted(self, _luck: random.Random) -> None:
+        self._run("TRUNCATE search_state, search_segment, search_block")
+
+    def generation_deleted(self, _luck: random.Random) -> None:
+        self._run("UPDATE search_state SET stamp = 'other'")
+        self._run("DELETE FROM search_segment")
+
+    def emptied(self, _luck: random.Random) -> None:
+        self._run("UPDATE search_block SET packed = ''")
+
+    def pointer_emptied(self, _luck: random.Random) -> None:
+        self._run("UPDATE search_state SET generation = ''")
+
+    def of_another_version(self, _luck: random.Random) -> None:
+        self._run("UPDATE search_state SET version = 'of tomorrow'")
+
+    def half_swapped(self, _luck: random.Random) -> None:
+        """A swap that somebody made by hand, and badly."""
+        self._run("UPDATE search_state SET generation = 'unwritten'")
+
+    def truncated(self, luck: random.Random) -> None:
+        cut = "UPDATE search_block SET packed = substr(packed, 1, :left) WHERE (segment_id, number) = (:segment, :at)"
+        self._run(cut, left=luck.randrange(9), **self._block(luck))
+
+    def bit_flipped(self, luck: random.Random) -> None:
+        flip = """UPDATE search_block SET packed = set_bit(packed, :bit, 1 - get_bit(packed, :bit))
+            WHERE (segment_id, number) = (:segment, :at)"""
+        self._run(flip, bit=luck.randrange(400), **self._block(luck))
+
+    def part_deleted(self, luck: random.Random) -> None:
+        self._run("DELETE FROM search_block WHERE (segment_id, number) = (:segment, :at)", **self._block(luck))
+
+    def _block(self, luck: random.Random) -> dict[str, int]:
+        with self.database.connect() as connection:
+            blocks = connection.execute(text("SELECT segment_id, number FROM search_block ORDER BY 1, 2")).all()
+        segment, number = luck.choice(blocks)
+        return {"segment": segment, "at": number}
 
 
-def parts(index: Path) -> list[Path]:
-    """The files that hold the index itself."""
-    return [path for path in sorted(current(index).glob("*MAIN_*")) if path.is_file() and path.stat().st_size]
+def index_of(app: Flask) -> OnDisk | InTables:
+    """The index of the network, to be harmed."""
+    engine = app.extensions["forum.search"]
+    return InTables(engine) if isinstance(engine, PostgresEngine) else OnDisk(engine)
 
 
-def deleted(index: Path, _luck: random.Random) -> None:
-    shutil.rmtree(index)
+def harm(app: Flask, damage: str, seed: int = 1) -> None:
+    """Something happens to the index."""
+    getattr(index_of(app), damage)(random.Random(seed))
 
 
-def generation_deleted(index: Path, _luck: random.Random) -> None:
-    shutil.rmtree(current(index))
-
-
-def emptied(index: Path, _luck: random.Random) -> None:
-    for path in parts(index):
-        path.write_bytes(b"")
-
-
-def pointer_emptied(index: Path, _luck: random.Random) -> None:
-    (index / "current").write_text("")
-
-
-def of_another_version(index: Path, _luck: random.Random) -> None:
-    (index / "current").write_text(json.dumps({"generation": current(index).name, "version": "of tomorrow"}))
-
-
-def half_swapped(index: Path, _luck: random.Random) -> None:
-    """A rebuild by somebody else that died between naming the new index and writing it."""
-    (index / "current").write_text(json.dumps({**json.loads((index / "current").read_text()), "generation": "g-0999"}))
-    (index / "g-0999").mkdir()
-
-
-def truncated(index: Path, luck: random.Random) -> None:
-    path = luck.choice(parts(index))
-    os.truncate(path, luck.randrange(path.stat().st_size))
-
-
-def bit_flipped(index: Path, luck: random.Random) -> None:
-    path = luck.choice(parts(index))
-    content = bytearray(path.read_bytes())
-    content[luck.randrange(len(content))] ^= 1 << luck.randrange(8)
-    path.write_bytes(content)
-
-
-def file_deleted(index: Path, luck: random.Random) -> None:
-    luck.choice(parts(index)).unlink()
-
-
-PLAIN: list[Damage] = [
-    deleted,
-    generation_deleted,
-    pointer_emptied,
-    of_another_version,
-    half_swapped,
-]
-BY_CHANCE: list[tuple[Damage, int]] = [
-    (damage, seed) for damage in (truncated, bit_flipped, emptied, file_deleted) for seed in range(5)
-]
+PLAIN = ["deleted", "generation_deleted", "pointer_emptied", "of_another_version", "half_swapped"]
+BY_CHANCE = [(damage, seed) for damage in ("truncated", "bit_flipped", "emptied", "part_deleted") for seed in range(5)]
 
 
 @pytest.fixture
@@ -111,11 +169,10 @@ def command(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
 
     def command(*words: str) -> Result:
         used = app.extensions["forum.search"]
-        app.extensions["forum.search"] = WhooshEngine(folder_of(app))
+        app.extensions["forum.search"] = index_of(app).another()
         try:
             return CliRunner().invoke(cli.forum, words)
         finally:
-            app.extensions["forum.search"]._forget_view()
             app.extensions["forum.search"] = used
 
     monkeypatch.setattr(cli, "create_app", lambda: app)
@@ -128,7 +185,7 @@ def a_worker_comes_by(app: Flask, settings: Settings) -> None:
     thread = threading.Thread(target=worker.work, args=(app, settings, stop))
     thread.start()
     until = time.monotonic() + 30
-    while not WhooshEngine(folder_of(app)).status().healthy and time.monotonic() < until:
+    while not index_of(app).another().status().healthy and time.monotonic() < until:
         time.sleep(0.02)
     stop.set()
     thread.join(30)
@@ -142,13 +199,13 @@ def is_found(somebody: Person) -> bool:
     return FOUND in somebody.page.text
 
 
-@pytest.mark.parametrize("damage", PLAIN, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("damage", PLAIN)
 def test_an_index_that_cannot_be_used_is_said_to_be_and_healed(
-    app: Flask, settings: Settings, aylin: Person, thread: int, damage: Damage, command: Callable[..., Any]
+    app: Flask, settings: Settings, aylin: Person, thread: int, damage: str, command: Callable[..., Any]
 ) -> None:
     assert is_found(aylin)
     assert command("check").exit_code == 0
-    damage(folder_of(app), random.Random(1))
+    harm(app, damage)
     assert not is_found(aylin)
     assert aylin.page is not None
     assert REBUILT in unescape(aylin.page.text)
@@ -163,13 +220,13 @@ def test_an_index_that_cannot_be_used_is_said_to_be_and_healed(
     assert command("check").exit_code == 0
 
 
-@pytest.mark.parametrize(("damage", "seed"), BY_CHANCE, ids=lambda part: getattr(part, "__name__", str(part)))
+@pytest.mark.parametrize(("damage", "seed"), BY_CHANCE)
 def test_damaged_bytes_never_break_a_page_and_are_healed(
-    app: Flask, settings: Settings, aylin: Person, thread: int, damage: Damage, seed: int, command: Callable[..., Any]
+    app: Flask, settings: Settings, aylin: Person, thread: int, damage: str, seed: int, command: Callable[..., Any]
 ) -> None:
     """A running process may still know the old bytes; whoever reads anew must not fail either."""
     assert thread
-    damage(folder_of(app), random.Random(seed))
+    harm(app, damage, seed)
     for words in ("handschriftliche+Karte", "Brief*", '"Zwei+Briefe"', "autor:Jonas", "-Karte"):
         assert aylin.reads(f"/search?q={words}").status_code == 200
     assert command("check").exit_code == 1
@@ -182,7 +239,7 @@ def test_damaged_bytes_never_break_a_page_and_are_healed(
 def test_what_is_written_while_the_index_is_broken_is_found_later(
     app: Flask, settings: Settings, frieda: Person, thread: int
 ) -> None:
-    deleted(folder_of(app), random.Random(1))
+    harm(app, "deleted")
     frieda.replies(thread, "Inzwischen steht ein Gerüst am Haus.")
     a_worker_comes_by(app, settings)
     frieda.reads("/search?q=Gerüst")
@@ -199,7 +256,7 @@ def test_a_new_index_is_not_mistaken_for_a_deleted_one(app: Flask, tmp_path: Pat
         shutil.rmtree(tmp_path / "two", ignore_errors=True)
         writer.rebuild([])
         writer.put([document])
-        reader.find(Query(words=("Karte",)), Filters(frozenset({document.area_id})))
+        reader.find(Asked(), Filters(frozenset({document.area_id})))
         assert reader.count_by_area() == {document.area_id: (1, document.key)}
     for engine in (reader, writer):
         engine._forget_view()
@@ -208,7 +265,7 @@ def test_a_new_index_is_not_mistaken_for_a_deleted_one(app: Flask, tmp_path: Pat
 def test_a_job_that_meets_a_broken_index_builds_it_anew(
     app: Flask, frieda: Person, thread: int, work: Callable[[], int]
 ) -> None:
-    emptied(folder_of(app), random.Random(1))
+    harm(app, "pointer_emptied")
     frieda.replies(thread, "Inzwischen steht ein Gerüst am Haus.")
     work()
     with app.app_context():
@@ -273,10 +330,10 @@ def test_while_somebody_else_rebuilds_the_worker_waits_for_another_round(
     def busy(*_: object) -> None:
         raise IndexBusy
 
-    deleted(folder_of(app), random.Random(1))
+    harm(app, "deleted")
     with app.app_context():
         with monkeypatch.context() as patch:
-            patch.setattr(WhooshEngine, "rebuild", busy)
+            patch.setattr(type(app.extensions["forum.search"]), "rebuild", busy)
             assert not handlers.heal()
         assert handlers.heal()
         assert not handlers.heal()
@@ -287,7 +344,7 @@ def test_the_worker_survives_a_chore_that_fails(
 ) -> None:
     """No room on the disk, for instance: it goes on, and heals when there is room again."""
     assert thread
-    deleted(folder_of(app), random.Random(1))
+    harm(app, "deleted")
     failures = []
 
     def full(*_: object) -> None:
@@ -296,7 +353,7 @@ def test_the_worker_survives_a_chore_that_fails(
 
     chores = [worker.Chore(handlers.heal, every=0)]
     with monkeypatch.context() as patch:
-        patch.setattr(WhooshEngine, "rebuild", full)
+        patch.setattr(type(app.extensions["forum.search"]), "rebuild", full)
         for _ in range(3):
             with app.app_context():
                 assert not worker._step(settings, chores)

@@ -53,7 +53,7 @@ def test_a_compound_may_be_met_by_its_parts_apart_and_less_by_one_of_them() -> N
     assert apart.places == ((term("Miete"),), (term("Schulden"),))
     assert piece.places == ((term("Miete"), term("Schulden")),)
     assert apart.weight > piece.weight
-    assert not (apart.firm or piece.firm)
+    assert (apart.firm, piece.firm) == (False, False)
 
 
 def test_a_hyphenated_word_is_met_by_its_parts_in_order_or_written_together() -> None:
