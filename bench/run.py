@@ -102,7 +102,7 @@ def _pages(forum: Server) -> list[Page]:
     return [
         Page("home", "/", "</main>", 3),
         Page("area list", fullest, 'class="rows threads"', 4),
-        Page("thread of 20 posts", "/threads/14", 'id="p20"', 4),
+        Page("thread of 20 posts", "/threads/14", 'id="p1"', 4),
         Page("last page of the longest thread", "/threads/1?page=last", 'aria-current="page"', 4),
         Page("thread of 20 posts, packed", "/threads/14", "", headers={"Accept-Encoding": "gzip"}),
         Page("search for two words", "/search?q=Mietschulden+Ratenzahlung", "<mark>", 30),

@@ -109,8 +109,7 @@ class Clause:
 class Asked:
     """A query as an engine is asked it. No clauses: everything that the filters leave.
 
-    Of a `sentence` a post need not have all words; where it is `loose`, any word of it will do. `neighbours` are the
-    words in their order.
+    Of a `sentence` a post need not have all words. `neighbours` are the words in their order.
     """
 
     clauses: tuple[Clause, ...] = ()
@@ -120,7 +119,6 @@ class Asked:
     after: date | None = None
     before: date | None = None
     sentence: bool = False
-    loose: bool = False
     neighbours: tuple[tuple[str, ...], ...] = ()
 
 

@@ -86,13 +86,6 @@ def sequence(phrase: str) -> tuple[Terms, ...]:
     return tuple(terms(part) for word in words(clean(phrase)) for part in hyphenated(word))
 
 
-@lru_cache(maxsize=100_000)
-def folded(word: str) -> str:
-    """Small letters without marks: what spellings are compared by."""
-    decomposed = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-
-
 class German:
     """German as an index reads it: with a list of words that compounds may be made of."""
 

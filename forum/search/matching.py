@@ -358,8 +358,6 @@ class Search:
         for scored in needed:
             having[scored.firm] += scored.weight
         most = sum(scored.weight for scored in needed) * (1 - 1e-5)
-        if self._asked.loose:
-            return permitted & (having > 0), False
         if self._asked.sentence:
             return permitted & (having > 0), False
         matched = permitted & (having >= most)
@@ -518,7 +516,7 @@ def _best(ranks: NDArray[Any], created: NDArray[Any], limit: int) -> NDArray[np.
     if len(ranks) > 4 * limit:
         least = np.partition(ranks, len(ranks) - limit)[len(ranks) - limit]
         numbers = np.flatnonzero(ranks >= least)
-    order = np.lexsort((-created[numbers], -ranks[numbers].astype(np.float64)))
+    order = np.lexsort((-numbers, -created[numbers], -ranks[numbers].astype(np.float64)))
     return numbers[order[:limit]]
 
 

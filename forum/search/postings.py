@@ -19,7 +19,7 @@ from forum.search.engine import KINDS, Document
 from forum.search.german import German, clean
 
 # Packed otherwise, it is another index.
-FORMAT = 3
+FORMAT = 4
 
 Numbers = NDArray[np.uint32]
 Rows = NDArray[np.void]
@@ -142,11 +142,15 @@ class Batch:
         kept_words, kept_parts = self._kept[words], self._kept[parts]
         length = 0
         text = clean(text)
+        here: set[str] = set()
         for token in self._german.tokens(text):
+            here = here if token.position == length - 1 else set()
             length = token.position + 1
             for term in token.terms:
-                kept_words.add(term, number, token.position)
-                self._note(term, text[token.start : token.end])
+                if term not in here:  # Mieter-innen is one Mieter, not a whole and a part
+                    kept_words.add(term, number, token.position)
+                    self._note(term, text[token.start : token.end])
+            here.update(token.terms)
             for part in token.parts:
                 kept_parts.add(part, number, 0)
         return length

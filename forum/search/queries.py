@@ -13,11 +13,12 @@ from forum.members.models import Viewer
 from forum.members.queries import organisation_names
 from forum.search.engine import Asked, Engine, Filters, Found, Nearness, Query, State
 from forum.search.extracts import Marker, Reason, best_reasons
+from forum.search.german import clean
 from forum.search.handlers import engine
 from forum.search.query import parse
 from forum.search.synonyms import Thesaurus
 from forum.search.thesaurus import meanings
-from forum.search.understanding import respelt, understand
+from forum.search.understanding import LIGHT, respelt, understand
 from forum.search.vectors import MOST_CANDIDATES, vectors
 from forum.text import plain
 from forum.threads.queries import readable_posts
@@ -94,9 +95,10 @@ def search(viewer: Viewer, wish: Wish, thesaurus: Thesaurus | None = None) -> Re
     if spellings := _spellings(shelf, query, found, filters):
         asked = respelt(asked, spellings, shelf.german)
         again = shelf.find(asked, filters, near)
-        used = again.total > 0 and (found.total == 0 or found.loosened or asked.sentence)
+        nothing_by_words = set(query.words) <= set(found.unmet)
+        used = again.total > 0 and (nothing_by_words or found.total == 0 or found.loosened or asked.sentence)
         found = again if used else found
-        correction = Correction(_corrected(wish.text, spellings), used)
+        correction = Correction(_corrected(clean(wish.text), spellings), used)
     rows = readable_posts(viewer, [hit.key for hit in found.hits])
     if len(rows) < len(found.hits):  # the index is a moment behind: what is gone must not be counted either
         found = replace(found, total=found.total - (len(found.hits) - len(rows)))
@@ -108,7 +110,7 @@ def _near(query: Query, wish: Wish, shelf: Engine, asked: Asked, filters: Filter
     """How near posts are in meaning to the words of a query, where the extra is installed."""
     if not query.words or query.phrases or filters.sort == "date":
         return None
-    plain_words = wish.text if len(query.words) == len(asked.clauses) and not query.problems else " ".join(query.words)
+    plain_words = wish.text if query == Query(words=query.words) else " ".join(query.words)
 
     def best_by_words() -> list[int]:
         return [hit.key for hit in shelf.find(asked, replace(filters, page=1, per_page=MOST_CANDIDATES)).hits]
@@ -118,7 +120,7 @@ def _near(query: Query, wish: Wish, shelf: Engine, asked: Asked, filters: Filter
 
 def _spellings(shelf: Engine, query: Query, found: Found, filters: Filters) -> dict[str, list[str]]:
     """For each word that nobody has written, those that may have been meant."""
-    unmet = [word for word in query.words if word in found.unmet]
+    unmet = [word for word in query.words if word in found.unmet and word.casefold() not in LIGHT]
     alike = {word: shelf.spelt_like(word, filters.area_ids, MOST_SPELLINGS) for word in unmet}
     return {word: [spelling for spelling, _ in some] for word, some in alike.items() if some}
 

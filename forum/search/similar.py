@@ -67,7 +67,7 @@ def _asked(words: Mapping[str, float]) -> Asked:
     """A sentence of these words, of which any will do; their order says nothing."""
     asked = understand(Query(words=tuple(words)), engine().german, meanings())
     clauses = tuple(_weighed(clause, words[clause.asked]) for clause in asked.clauses)
-    return replace(asked, clauses=clauses, sentence=True, loose=True, neighbours=())
+    return replace(asked, clauses=clauses, sentence=True, neighbours=())
 
 
 def _weighed(clause: Clause, weight: float) -> Clause:

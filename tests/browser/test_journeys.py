@@ -242,7 +242,7 @@ def test_the_main_journey_by_keyboard_alone(site: Site, visit: Visit) -> None:
     page.keyboard.type("geruch")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/search\?q=geruch$"))
-    reaches(page, page.locator(".hits a").first)
+    reaches(page, page.locator(".hits h2 a").first)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"#p\d+$"))
 

@@ -11,10 +11,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from forum.search import whoosh_engine
-from forum.search.engine import Document, Engine, Filters, Found, IndexBusy, IndexDamaged, Query, State
+from forum.search.engine import (
+    Document,
+    Engine,
+    Facets,
+    Filters,
+    Found,
+    IndexBusy,
+    IndexDamaged,
+    Nearness,
+    Query,
+    State,
+)
 from forum.search.postgres_engine import PostgresEngine
 from forum.search.query import parse
 from forum.search.understanding import understand
@@ -129,6 +141,12 @@ def test_a_phrase_with_a_hyphen_and_a_gender_form(engine: Engine) -> None:
     assert keys(search(engine, '"die Kollegen schreiben"')) == [1]
 
 
+def test_a_hyphen_before_an_ending_makes_no_phrase_of_words_apart(engine: Engine) -> None:
+    engine.put([post(1, "Die Mieter-innen klagen, und dann der Lärm."), post(2, "Mieter, Lärm")])
+    assert keys(search(engine, '"Mieter Lärm"')) == [2]
+    assert keys(search(engine, '"die Mieterinnen"')) == [1]
+
+
 def test_excluded_words_and_phrases(engine: Engine) -> None:
     engine.put(the_forum())
     assert keys(search(engine, "Räumung -Ratenzahlung", sort="date")) == [5, 3]
@@ -162,6 +180,148 @@ def test_states(engine: Engine, state: State, expected: list[int]) -> None:
     words = "Entrümpelung Mietschulden Zeitungen" if state != "unanswered" else "Mietschulden"
     found = search(engine, words, state=state)
     assert keys(found) == expected
+
+
+# Ways
+
+
+def test_a_compound_is_found_by_its_parts_and_below_the_word_itself(engine: Engine) -> None:
+    engine.put([post(1, "Die Mietschulden wachsen."), post(2, "Die Schulden wachsen.")])
+    assert keys(search(engine, "Schulden")) == [2, 1]
+    assert keys(search(engine, "Mietschulden")) == [1]
+
+
+def test_parts_apart_are_found_where_nobody_has_written_the_compound(engine: Engine) -> None:
+    engine.put([post(1, "Schulden bei der Miete"), post(2, "Schulden bei der Bank")])
+    found = search(engine, "Mietschulden")
+    assert (keys(found), found.unmet, found.loosened) == ([1], (), False)
+
+
+def test_a_word_of_a_file_is_found_with_its_post_and_below_a_text_that_says_it(engine: Engine) -> None:
+    engine.put([post(1, "Siehe Anhang", files="Merkblatt zum Heizkostenzuschuss"), post(2, "Der Heizkostenzuschuss")])
+    assert keys(search(engine, "Heizkostenzuschuss")) == [2, 1]
+    assert keys(search(engine, "Anhang Heizkostenzuschuss")) == [1]
+    assert keys(search(engine, "Merkblatt")) == [1]
+
+
+def test_of_a_sentence_not_every_word_must_be_there(engine: Engine) -> None:
+    engine.put(the_forum())
+    found = search(engine, "Wer hat bei Mietschulden und Ratenzahlung Xylophone gespielt?")
+    assert (keys(found), found.loosened) == ([4, 3], False)
+    assert set(found.unmet) >= {"Xylophone", "gespielt"}
+    assert not {"Mietschulden", "Ratenzahlung"} & {*found.unmet}
+
+
+def test_words_side_by_side_stand_above_the_same_words_apart(engine: Engine) -> None:
+    engine.put([post(1, "Den ersten Kontakt suchen wir."), post(2, "Kontakt ist das ersten Mal schwer.")])
+    assert keys(search(engine, "ersten Kontakt")) == [1, 2]
+    engine.put([post(1, "Kontakt ist das ersten Mal schwer."), post(2, "Den ersten Kontakt suchen wir.")])
+    assert keys(search(engine, "ersten Kontakt")) == [2, 1]
+
+
+# Words that may have been meant
+
+
+def test_words_of_the_searchers_areas_that_are_spelt_alike(engine: Engine) -> None:
+    engine.put([*the_forum(), post(9, "Verwahrlosung"), post(10, "Die Verwahrlosung", area_id=RENT)])
+    assert engine.spelt_like("Verwarlosung", EVERYWHERE) == [("Verwahrlosung", 2)]
+    assert engine.spelt_like("Verwarlosung", frozenset({RENT})) == [("Verwahrlosung", 1)]
+    assert engine.spelt_like("Vertraulisch", frozenset({PRIVATE})) == [("Vertraulich", 1)]
+    assert engine.spelt_like("Vertraulisch", frozenset({SQUALOR, RENT})) == []
+    assert engine.spelt_like("Verwarlosung", frozenset()) == []
+    assert engine.spelt_like("Xylophon", EVERYWHERE) == []
+
+
+def test_among_words_that_are_as_like_the_most_used_comes_first(engine: Engine) -> None:
+    engine.put([post(1, "Kanne"), post(2, "Kanne"), post(3, "Wanne Wanne Wanne"), post(4, "Tanne")])
+    assert engine.spelt_like("Xanne", EVERYWHERE, most=2) == [("Kanne", 2), ("Tanne", 1)]
+
+
+def test_what_was_removed_is_not_meant(engine: Engine) -> None:
+    engine.put([post(1, "Verwahrlosung"), post(2, "Müll")])
+    engine.remove([1])
+    assert engine.spelt_like("Verwarlosung", EVERYWHERE) == []
+
+
+def test_a_letter_that_stands_for_a_sentence_harms_nobody(engine: Engine) -> None:
+    engine.put([post(1, "Der Gruß ﷺ steht im Aushang.")])
+    assert keys(search(engine, "ﷺ")) == [1]
+    assert engine.spelt_like("Ausbang", EVERYWHERE) == [("Aushang", 1)]
+    assert keys(search(engine, "Wer hat den Aushang?")) == [1]
+    assert engine.words()["Aushang"] == 1
+
+
+# Facets
+
+
+def test_each_facet_is_counted_as_if_it_were_not_chosen(engine: Engine) -> None:
+    engine.put([replace(document, organisation_id=document.number) for document in the_forum()])
+    every = search(engine, "Räumung").facets
+    assert every == Facets(
+        areas={RENT: 2, PRIVATE: 1}, kinds={"question": 2, "strategy": 1}, states={"helpful": 1, "unanswered": 1},
+        organisations={1: 2, 2: 1}, years={2026: 3},
+    )  # fmt: skip
+    assert search(engine, "Räumung", area_id=RENT).facets == Facets(
+        areas=every.areas, kinds={"question": 2}, states=every.states, organisations={1: 1, 2: 1}, years={2026: 2}
+    )
+    assert search(engine, "Räumung", kind="strategy").facets == Facets(
+        areas={PRIVATE: 1}, kinds=every.kinds, states={}, organisations={1: 1}, years={2026: 1}
+    )
+    assert search(engine, "Räumung", year=1999).facets == Facets(years={2026: 3})
+
+
+def test_authors_of_no_organisation_are_a_choice_too(engine: Engine) -> None:
+    engine.put([post(1, "Lärm"), post(2, "Lärm", organisation_id=7)])
+    assert search(engine, "Lärm").facets.organisations == {0: 1, 7: 1}
+    assert keys(search(engine, "Lärm", organisation_id=0)) == [1]
+    assert keys(search(engine, "Lärm", organisation_id=7)) == [2]
+
+
+# Meaning
+
+
+def near(**nearness: float) -> Nearness:
+    """How near posts are, ascending by their keys: p3=0.9."""
+    return Nearness(np.array([int(name[1:]) for name in nearness]), np.array([*nearness.values()], np.float32))
+
+
+def search_near(engine: Engine, text: str, nearness: Nearness, **how: object) -> Found:
+    asked = understand(parse(text), engine.german)
+    return engine.find(asked, Filters(frozenset({SQUALOR, RENT}), **how), nearness)  # type: ignore[arg-type]
+
+
+def test_what_is_near_is_found_without_the_words(engine: Engine) -> None:
+    engine.put(the_forum())
+    found = search_near(engine, "Schulden", near(p1=0.88, p2=0.5, p3=0.9, p4=0.9))
+    assert [(hit.key, hit.by_meaning) for hit in found.hits] == [(4, False), (3, False), (1, True)]
+    assert found.facets.areas == {SQUALOR: 1, RENT: 2}
+
+
+def test_who_may_not_see_a_post_does_not_find_it_by_meaning_either(engine: Engine) -> None:
+    engine.put(the_forum())
+    found = search_near(engine, "Xylophon", near(p1=0.87, p5=0.99))
+    assert [(hit.key, hit.by_meaning) for hit in found.hits] == [(1, True)]  # and the near secret moves no threshold
+    assert found.facets.areas == {SQUALOR: 1}
+
+
+def test_meaning_knows_posts_that_the_index_does_not_and_not_all_that_it_does(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert keys(search_near(engine, "Xylophon", near(p0=0.95, p2=0.9, p77=0.95))) == [2]
+    assert search_near(engine, "Xylophon", near()) == Found(unmet=("Xylophon",))
+    engine.rebuild([])
+    assert search_near(engine, "Xylophon", near(p2=0.9)) == Found(unmet=("Xylophon",))
+
+
+def test_neither_phrases_nor_the_order_by_date_listen_to_meaning(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert search_near(engine, '"Xylophon"', near(p1=0.9)).total == 0
+    assert search_near(engine, "Xylophon", near(p1=0.9), sort="date").total == 0
+
+
+def test_filters_hold_for_meaning_too(engine: Engine) -> None:
+    engine.put(the_forum())
+    assert keys(search_near(engine, "Xylophon nach:2026-01-03", near(p1=0.9, p4=0.9))) == [4]
+    assert keys(search_near(engine, "Xylophon", near(p1=0.9, p4=0.9), area_id=SQUALOR)) == [1]
 
 
 # What the searcher may see

@@ -117,6 +117,12 @@ def test_a_phrase_begins_where_its_words_meet() -> None:
     assert [start >> 32 for start in sorted({*starts[0]} & {*starts[1]})] == [0, 1]
 
 
+def test_a_hyphenated_word_with_the_term_of_its_first_part_stands_there_once() -> None:
+    found = postings(batch_of(GERMAN, [document(1, "Alle Mieter-innen, Mieter")]), "b", "Mieter")
+    assert found.positions is not None
+    assert (found.counts.tolist(), found.positions.tolist()) == ([2], [1, 3])
+
+
 def test_postings_are_narrowed_with_their_places() -> None:
     batch = batch_of(GERMAN, [document(1, "Lärm und Lärm"), document(2, "viel Lärm"), document(3, "Lärm")])
     kept = postings(batch, "b", "Lärm").within(np.array([True, False, True]))
