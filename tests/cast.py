@@ -127,9 +127,10 @@ class Person:
         return self.sends(f"/posts/{post}/recommend", for_what=for_what, reason=reason)
 
     def sees(self, words: str) -> bool:
-        """Whether the page that was read last says this."""
+        """Whether the page that was read last says this; what was searched for is marked in it."""
         assert self.page is not None
-        return words in unescape(self.page.text).replace("\N{NO-BREAK SPACE}", " ")
+        said = unescape(self.page.text).replace("\N{NO-BREAK SPACE}", " ")
+        return words in said or words in re.sub("</?mark>", "", said)
 
 
 def post_id(app: Flask, thread: int, number: int) -> int:

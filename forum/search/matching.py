@@ -97,7 +97,7 @@ class Segment:
     def __init__(self, name: Hashable, rows: Rows, read: Callable[[bytes], bytes | None]) -> None:
         self.name, self.rows, self._read = name, rows, read
         # Unpacking is much of the cost of a search, and a segment never changes.
-        self.postings = lru_cache(maxsize=48)(self._unpack)
+        self.postings = lru_cache(maxsize=128)(self._unpack)
 
     @property
     def size(self) -> int:

@@ -20,8 +20,12 @@ from sqlalchemy import func, select, text
 from forum import config, create_app
 from forum.db import db, on_postgres
 from forum.outbox import backlog
+from forum.search.compounds import Lexicon
 from forum.search.documents import all_documents
-from forum.search.whoosh_engine import WhooshEngine, _row
+from forum.search.german import German
+from forum.search.matching import View
+from forum.search.postgres_engine import PostgresEngine
+from forum.search.postings import batch_of
 from forum.threads.models import Post, Thread
 from tests.conftest import DATABASES, _address, _on_server
 from tests.reliability.site import AREA, WRITERS, Ledger, Site, Victim, Writer
@@ -177,10 +181,17 @@ def database_is_sound(app: Flask) -> None:
 
 
 def index_of(app: Flask) -> set[object]:
-    engine: WhooshEngine = app.extensions["forum.search"]
-    return set(engine._current_view().rows())
+    engine = app.extensions["forum.search"]
+    with app.app_context():
+        if isinstance(engine, PostgresEngine):
+            return engine._asked(rows_of)
+        return rows_of(engine._current_view())
+
+
+def rows_of(view: View) -> set[object]:
+    return set(view.rows[view.alive].tolist())
 
 
 def standing_in(app: Flask) -> set[object]:
     with app.app_context():
-        return {_row(document) for document in all_documents()}
+        return set(batch_of(German(Lexicon.shipped()), all_documents()).rows.tolist())
