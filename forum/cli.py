@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -489,7 +490,7 @@ def search_eval(queries: Path, qrels: Path | None, out: TextIO | None, address: 
     index.heal()
     meaning = vectors()
     with progress("meaning", meaning.still_missing()) as bar:
-        while made := meaning.make_some():
+        while made := meaning.make_some(seconds=5, threads=os.cpu_count() or 1):
             bar.advance(made)
     meaning.wait()
     rankings = {}

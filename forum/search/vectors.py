@@ -10,6 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -102,19 +104,22 @@ class Vectors:
         while self._model and not self._too_many and not self._is_loaded():
             time.sleep(0.05)
 
-    def make_some(self, seconds: float = 0.4) -> int:
+    def make_some(self, seconds: float = 0.4, threads: int = 1) -> int:
         """Make vectors that are missing or outdated, the newest first, for about so long; return how many posts'.
 
-        No transaction is open while the model computes. Two workers at once do no harm: the later one wins.
+        No transaction is open while the model computes. Two workers at once do no harm: the later one wins. Commands
+        that wait for it take more threads; beside pages one is enough.
         """
-        if self._model is None:
+        model = self._model
+        if model is None:
             return 0
         until = time.monotonic() + seconds
-        made = []
-        for source in _sources(self._due(self._model.name)):
-            made.append(_made(source, self._model))
-            if time.monotonic() >= until:
-                break
+        made: list[dict[str, Any]] = []
+        sources = list(_sources(self._due(model.name)))
+        with ThreadPoolExecutor(threads) as pool:
+            while sources and time.monotonic() < until:
+                made += pool.map(_made, sources[:threads], repeat(model))
+                del sources[:threads]
         _keep(made)
         return len(made)
 
