@@ -34,6 +34,8 @@ class Chore:
 
 def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
     """Work until told to stop; a failure is logged and never ends the worker."""
+    with app.app_context():
+        search.engine().german.parts("Mietschulden")  # its words are read before a job is taken, not within its lease
     log.info("the worker is at work")
     chores = [
         Chore(search.heal, every=20),

@@ -239,7 +239,7 @@ class WhooshEngine:
     @property
     def german(self) -> German:
         """With what the network's own words have taught; if the index is gone, without."""
-        with suppress(IndexDamaged, OSError), self._reading:
+        with suppress(IndexDamaged, OSError, UnicodeDecodeError), self._reading:
             return self._german_of(self._generations.in_use())
         return German(Lexicon.shipped())
 

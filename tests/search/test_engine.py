@@ -562,6 +562,15 @@ def test_a_broken_current_file_is_damage(shelf: WhooshEngine, written: str) -> N
     assert_well(shelf)
 
 
+def test_damaged_words_of_the_network_are_noticed_and_searched_without(shelf: WhooshEngine) -> None:
+    (current(shelf) / "words.txt").write_bytes(b"\xff\xfe")
+    asker = WhooshEngine(folder_of(shelf))
+    assert search(asker, "Räumung").total == 3
+    assert not asker.status().healthy
+    shelf.rebuild(the_forum())
+    assert_well(shelf)
+
+
 def test_the_folder_goes_while_members_are_searching(shelf: WhooshEngine) -> None:
     assert_well(shelf)
     shutil.rmtree(folder_of(shelf))
