@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from forum.search.german import German
 KINDS = ("question", "strategy", "announcement")
 
 State = Literal["recommended", "helpful", "unanswered"]
+STATES: tuple[State, ...] = get_args(State)
 Sort = Literal["relevance", "date"]
 Progress = Callable[[int], None]
 

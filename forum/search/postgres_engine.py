@@ -10,7 +10,6 @@ Every change is one transaction, so a reader sees all of it or nothing. Segments
 knows may be merged into another or belong to an old generation by now: then it looks again.
 """
 
-import logging
 import secrets
 import struct
 import threading
@@ -21,9 +20,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain, pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import psycopg
@@ -33,25 +31,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from forum.db import Base
-from forum.search.compounds import Lexicon
-from forum.search.engine import (
-    Asked,
-    Document,
-    Filters,
-    Found,
-    IndexBusy,
-    IndexDamaged,
-    Nearness,
-    Progress,
-    Status,
-    Tally,
-)
+from forum.search.engine import Document, IndexBusy, IndexDamaged, Progress, Status
 from forum.search.german import German
-from forum.search.matching import Mask, Search, Segment, View, spelt_like
-from forum.search.postings import FORMAT, ROW, Batch, Item, Rows, Source, batch_of, merged, worth_merging
+from forum.search.postings import ROW, Item, Mask, Old, Rows, as_one, batch_of, batches, worth_merging
+from forum.search.segmented import Read, SegmentedEngine, version
+from forum.search.segments import Segment, View
 
 DOCUMENTS_A_SEGMENT = 20_000
-DOCUMENTS_PER_PROGRESS = 500
 SECONDS_TO_WAIT_FOR_WRITING = 10
 # As much as PostgreSQL keeps in the row itself: what is longer is put aside and costs a second look.
 BLOCK_BYTES = 1_900
@@ -62,9 +48,6 @@ _WRITE_LOCK = 4_730_004
 _HEAD = struct.Struct("<II")
 _SEAL = struct.Struct("<I")
 
-log = logging.getLogger(__name__)
-
-Read = TypeVar("Read")
 Cursor = psycopg.Cursor[Any]
 Place = tuple[int, int]
 
@@ -283,56 +266,14 @@ class StoredView(View):
         self.blocks.read({segment.place(key) for segment in self.segments for key in keys})
 
 
-class PostgresEngine:
+class PostgresEngine(SegmentedEngine[StoredView]):
     """The engine where the database is PostgreSQL. Each process keeps a view, and renews it after a commit."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__()
         self._database = database
         self._blocks = Blocks(database)
-        self._view: StoredView | None = None
-        self._german: tuple[str, German] | None = None
         self._renewing = threading.Lock()
-
-    @property
-    def german(self) -> German:
-        """With what the network's own words have taught; if the index is gone, without."""
-        with suppress(IndexDamaged, psycopg.Error, SQLAlchemyError), _connected(self._database) as cursor:
-            return self._german_of(cursor, _stamp(cursor).generation)
-        return German(Lexicon.shipped())
-
-    def find(self, asked: Asked, filters: Filters, near: Nearness | None = None) -> Found:
-        if not filters.area_ids:
-            return Found()
-        return self._answered(lambda view: Search(view, asked, filters, near).found(), Found(degraded=True))
-
-    def spelt_like(self, word: str, area_ids: frozenset[int], most: int = 5) -> list[tuple[str, int]]:
-        return self._answered(lambda view: spelt_like(view, word, area_ids, most), [])
-
-    def words(self) -> Mapping[str, int]:
-        with _as_damage():
-            return self._asked(View.words)
-
-    def count_by_area(self) -> dict[int, Tally]:
-        with _as_damage():
-            return self._asked(View.tallies)
-
-    def status(self) -> Status:
-        """Reads every byte that counts, so it is for checks, not for every page."""
-        try:
-            with _as_damage():
-                # What is in memory may be whole while what is kept is not.
-                fresh = PostgresEngine(self._database)
-                return fresh._asked(fresh._look_over)
-        except IndexDamaged as damage:
-            self._forget()
-            return Status(healthy=False, problem=damage.problem)
-
-    def put(self, documents: Iterable[Document]) -> None:
-        latest = {document.key: document for document in documents}
-        self._change(set(latest), [latest[key] for key in sorted(latest)])
-
-    def remove(self, keys: Iterable[int]) -> None:
-        self._change(set(keys), [])
 
     def rebuild(self, documents: Iterable[Document], progress: Progress | None = None) -> None:
         """Segment by segment, each in a short transaction; nobody sees them before the swap."""
@@ -341,9 +282,10 @@ class PostgresEngine:
             generation = secrets.token_hex(8)
             cursor.execute(_SWEEP)
             try:
-                _fill(cursor, generation, german, documents, progress)
+                for batch in batches(german, documents, DOCUMENTS_A_SEGMENT, progress):
+                    _write_segment(cursor, generation, batch.rows, batch.items())
                 learned = _sealed(german.lexicon.dumps().encode())
-                said = {"generation": generation, "stamp": secrets.token_hex(8), "version": _version()}
+                said = {"generation": generation, "stamp": secrets.token_hex(8), "version": version()}
                 cursor.execute(_SWAP, {**said, "words": learned})
             finally:
                 with suppress(psycopg.OperationalError):  # whoever builds next sweeps
@@ -352,16 +294,6 @@ class PostgresEngine:
             cursor.execute("ANALYZE search_segment, search_block")
 
     # Reading
-
-    def _answered(self, ask: Callable[[View], Read], otherwise: Read) -> Read:
-        try:
-            return self._asked(ask)
-        except IndexDamaged as damage:
-            log.warning("Search index: %s", damage.problem)
-        except Exception:  # damaged bytes raise whatever they like
-            log.exception("Search index cannot be read")
-        self._forget()
-        return otherwise
 
     def _asked(self, ask: Callable[[StoredView], Read]) -> Read:
         """Ask anew as often as a commit has taken segments away meanwhile; blocks that no commit took are lost."""
@@ -398,20 +330,31 @@ class PostgresEngine:
                 standing.append(_mask(bits, segment.size))
         return StoredView(stamp, segments, standing, self._blocks)
 
-    def _german_of(self, cursor: Cursor, generation: str) -> German:
-        if self._german is None or self._german[0] != generation:
+    def _generation(self) -> str:
+        with _connected(self._database) as cursor:
+            return _stamp(cursor).generation
+
+    def _words_of(self, generation: str) -> str:
+        with _connected(self._database) as cursor:
             (words,) = cursor.execute(_LEARNED, (generation,)).fetchone() or (b"",)
-            self._german = generation, German(Lexicon.loads(_unsealed(words).decode()))
-        return self._german[1]
+        return _unsealed(words).decode()
+
+    def _is_no_damage(self, error: Exception) -> bool:
+        """A database that does not answer, or has no room, is none; pages of its own that are damaged are."""
+        return isinstance(error, psycopg.Error | SQLAlchemyError) and not isinstance(error, psycopg.InternalError)
 
     def _forget(self) -> None:
         with self._renewing:
             self._view = self._german = None
         self._blocks.forget()
 
+    def _looked_over(self) -> Status:
+        fresh = PostgresEngine(self._database)  # what is in memory may be whole while what is kept is not
+        return fresh._asked(fresh._look_over)
+
     def _look_over(self, view: StoredView) -> Status:
+        self._german_of(view.stamp.generation)
         with _connected(self._database) as cursor:
-            self._german_of(cursor, view.stamp.generation)
             for segment in view.segments:
                 segment.items(cursor)
             (size,) = cursor.execute(_SIZE).fetchone() or (0,)
@@ -420,9 +363,7 @@ class PostgresEngine:
     # Writing
 
     def _change(self, gone: set[int], added: list[Document]) -> None:
-        if not gone:
-            return
-        with self._alone() as cursor, _as_damage(), cursor.connection.transaction():
+        with self._alone() as cursor, self._as_damage(), cursor.connection.transaction():
             view = self._renewed_view(cursor)
             alive = view.alive.copy()
             alive[view.numbers_of(gone)] = False
@@ -430,18 +371,16 @@ class PostgresEngine:
             for segment, before, after in zip(view.segments, view.standing, standing, strict=True):
                 if (before != after).any():
                     cursor.execute(_STANDING, (_bits(after), segment.number))
-            merging = set(worth_merging([int(mask.sum()) for mask in standing]))
-            old = [pair for place, pair in enumerate(zip(view.segments, standing, strict=True)) if place in merging]
-            batch = batch_of(self._german_of(cursor, view.stamp.generation), added)
-            _write_merged(cursor, view.stamp.generation, old, batch)
-            cursor.execute("DELETE FROM search_segment WHERE id = ANY(%s)", ([segment.number for segment, _ in old],))
+            merging = worth_merging([int(mask.sum()) for mask in standing])
+            olds = [
+                Old(view.segments[place].rows, view.segments[place].items(cursor), standing[place]) for place in merging
+            ]
+            rows, items = as_one(olds, batch_of(self._german_of(view.stamp.generation), added))
+            if len(rows):
+                _write_segment(cursor, view.stamp.generation, rows, items)
+            merged = [view.segments[place].number for place in merging]
+            cursor.execute("DELETE FROM search_segment WHERE id = ANY(%s)", (merged,))
             cursor.execute(_COMMIT, (secrets.token_hex(8),))
-
-    def _learned(self) -> Lexicon:
-        """The words of the old index, if it can still be read."""
-        with suppress(IndexDamaged):
-            return Lexicon.shipped().grown(self.words())
-        return Lexicon.shipped()
 
     @contextmanager
     def _alone(self) -> Iterator[Cursor]:
@@ -476,16 +415,10 @@ def _stamp(cursor: Cursor) -> Stamp:
 def _stamp_in(row: Sequence[Any] | None) -> Stamp:
     if row is None:
         raise IndexDamaged("missing")
-    generation, commit, version, *_ = row
-    if version != _version():
+    generation, commit, made_with, *_ = row
+    if made_with != version():
         raise IndexDamaged("other_version")
     return Stamp(generation, commit)
-
-
-@cache
-def _version() -> str:
-    """Of the tables and of the German they were filled with."""
-    return f"{FORMAT} german {German(Lexicon.shipped()).version}"
 
 
 def _rows(sealed: bytes) -> Rows:
@@ -504,36 +437,6 @@ def _bits(standing: Mask) -> bytes:
     return _sealed(np.packbits(standing).tobytes())
 
 
-def _fill(
-    cursor: Cursor, generation: str, german: German, documents: Iterable[Document], progress: Progress | None
-) -> None:
-    batch = Batch(german)
-    for count, document in enumerate(documents, 1):
-        batch.add(document)
-        if progress and count % DOCUMENTS_PER_PROGRESS == 0:
-            progress(count)
-        if len(batch) == DOCUMENTS_A_SEGMENT:
-            _write_segment(cursor, generation, batch.rows, batch.items())
-            batch = Batch(german)
-    if len(batch):
-        _write_segment(cursor, generation, batch.rows, batch.items())
-
-
-def _write_merged(cursor: Cursor, generation: str, old: Sequence[tuple[StoredSegment, Mask]], batch: Batch) -> None:
-    """Write a batch as a segment of its own, together with what stands of older ones."""
-    size, sources, rows = 0, [], []
-    for segment, standing in old:
-        sources.append(Source(segment.items(cursor), np.where(standing, size + np.cumsum(standing) - 1, -1)))
-        rows.append(segment.rows[standing])
-        size += len(rows[-1])
-    if len(batch):
-        sources.append(Source(batch.items(), np.arange(size, size + len(batch))))
-        rows.append(batch.rows)
-        size += len(batch)
-    if size:
-        _write_segment(cursor, generation, np.concatenate(rows), merged(sources))
-
-
 def _write_segment(cursor: Cursor, generation: str, rows: Rows, items: Iterable[Item]) -> None:
     blocks = list(_blocks(items))
     firsts = b"\n".join(first for first, _ in blocks)
@@ -545,16 +448,3 @@ def _write_segment(cursor: Cursor, generation: str, rows: Rows, items: Iterable[
             copy.set_types(["int4", "int4", "bytea"])
             for place, (_, packed) in enumerate(blocks):
                 copy.write_row((number, place, _sealed(packed)))
-
-
-@contextmanager
-def _as_damage() -> Iterator[None]:
-    """What damaged bytes raise has no common name; a database that does not answer, or has no room, is not damage."""
-    try:
-        yield
-    except psycopg.InternalError as error:  # its own pages are damaged
-        raise IndexDamaged("damaged") from error
-    except (IndexDamaged, IndexBusy, psycopg.Error, SQLAlchemyError):
-        raise
-    except Exception as error:
-        raise IndexDamaged("damaged") from error

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from forum.search.engine import KINDS, Document
+from forum.search.engine import KINDS, Document, Progress
 from forum.search.german import German, clean
 
 # Packed otherwise, it is another index.
@@ -23,6 +23,7 @@ FORMAT = 4
 
 Numbers = NDArray[np.uint32]
 Rows = NDArray[np.void]
+Mask = NDArray[np.bool_]
 Item = tuple[bytes, bytes]
 
 # What is kept of every post for filters, facets, sorting and lengths.
@@ -43,9 +44,10 @@ RECOMMENDED, HELPFUL, ANSWERED, OPENS_THREAD = 1, 2, 4, 8
 
 SEGMENTS_TO_MERGE = 8
 MOST_DOCUMENTS_MERGED = 4_000
+DOCUMENTS_PER_PROGRESS = 500
 
 # A field is one letter before the term.
-TITLE, BODY, TITLE_PARTS, BODY_PARTS, FILES, AUTHOR = "tbpqfa"
+FIELDS = TITLE, BODY, TITLE_PARTS, BODY_PARTS, FILES, AUTHOR = tuple("tbpqfa")
 WORDS = b"w"  # the one entry that lists the words of a segment as they are written
 
 _HEAD = struct.Struct("<IBBB")
@@ -67,7 +69,7 @@ class Postings(NamedTuple):
         documents = np.repeat(self.documents.astype(np.int64), self.counts)
         return (documents << 32) + self.positions.astype(np.int64) - step
 
-    def within(self, mask: NDArray[np.bool_]) -> "Postings":
+    def within(self, mask: Mask) -> "Postings":
         """Only those documents that a mask names."""
         stays = mask[self.documents]
         positions = self.positions if self.positions is None else self.positions[np.repeat(stays, self.counts)]
@@ -117,7 +119,7 @@ class Batch:
     def __init__(self, german: German) -> None:
         self._german = german
         self._rows: list[tuple[int, ...]] = []
-        self._kept = {field: _Field(keeps_places=field in (TITLE, BODY)) for field in "tbpqfa"}
+        self._kept = {field: _Field(keeps_places=field in (TITLE, BODY)) for field in FIELDS}
         self._written: dict[str, Counter[str]] = defaultdict(Counter)
 
     def __len__(self) -> int:
@@ -173,6 +175,20 @@ def batch_of(german: German, documents: Iterable[Document]) -> Batch:
     for document in documents:
         batch.add(document)
     return batch
+
+
+def batches(german: German, documents: Iterable[Document], size: int, progress: Progress | None) -> Iterator[Batch]:
+    """All of these posts, so many to a batch; it is told now and then how many have been read."""
+    batch = Batch(german)
+    for count, document in enumerate(documents, 1):
+        batch.add(document)
+        if progress and count % DOCUMENTS_PER_PROGRESS == 0:
+            progress(count)
+        if len(batch) == size:
+            yield batch
+            batch = Batch(german)
+    if len(batch):
+        yield batch
 
 
 class _Field:
@@ -264,6 +280,28 @@ def worth_merging(sizes: Sequence[int]) -> list[int]:
         if len(places) >= SEGMENTS_TO_MERGE and sum(sizes[place] for place in places) <= MOST_DOCUMENTS_MERGED:
             return places
     return []
+
+
+class Old(NamedTuple):
+    """A segment that goes into a new one: its rows and items, and which of its documents still stand."""
+
+    rows: Rows
+    items: Iterable[Item]
+    standing: Mask
+
+
+def as_one(olds: Sequence[Old], batch: Batch) -> tuple[Rows, Iterable[Item]]:
+    """Rows and items of a segment: what stands of older ones, and after it a batch."""
+    if not olds:
+        return batch.rows, batch.items()
+    rows: list[Rows] = []
+    sources: list[Source] = []
+    size = 0
+    for old in (*olds, Old(batch.rows, batch.items(), np.ones(len(batch), bool))):
+        sources.append(Source(old.items, np.where(old.standing, size + np.cumsum(old.standing) - 1, -1)))
+        rows.append(old.rows[old.standing])
+        size += len(rows[-1])
+    return np.concatenate(rows), merged(sources)
 
 
 def merged(sources: Sequence[Source]) -> Iterator[Item]:

@@ -1,17 +1,16 @@
 """Searching, viewer first: the page and the command come through here."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from markupsafe import Markup
 
 from forum.areas.queries import readable_areas
 from forum.db import AnyRow
 from forum.members.models import Viewer
-from forum.members.queries import organisation_names
-from forum.search.engine import Asked, Engine, Filters, Found, Nearness, Query, State
+from forum.members.queries import organisation_by_name, organisation_names
+from forum.search.engine import KINDS, STATES, Asked, Engine, Filters, Found, Nearness, Query, State
 from forum.search.extracts import Marker, Reason, best_reasons
 from forum.search.german import clean
 from forum.search.handlers import engine
@@ -41,6 +40,19 @@ class Wish:
     by_date: bool = False
     page: int = 1
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of the search page; those that are left open are empty."""
+        return {
+            "q": self.text,
+            "area": self.area,
+            "kind": self.kind,
+            "state": self.state or "",
+            "organisation": "" if self.organisation is None else str(self.organisation),
+            "year": "" if self.year is None else str(self.year),
+            "sort": "date" if self.by_date else "",
+        }
+
 
 @dataclass(frozen=True)
 class FoundPost:
@@ -53,11 +65,32 @@ class FoundPost:
     by_meaning: bool
 
 
-class Correction(NamedTuple):
-    """What may have been meant: the whole text of the search with other spellings. `used`: it was searched for."""
+@dataclass(frozen=True)
+class Correction:
+    """For words that nobody has written, those that may have been meant, best first. `used`: they were searched for."""
 
-    text: str
+    typed: str
+    spellings: Mapping[str, Sequence[str]]
     used: bool
+
+    @property
+    def text(self) -> str:
+        """The text of the search with the likeliest spellings."""
+        return self._with(lambda word: self.spellings[word][0])
+
+    @property
+    def exactly(self) -> str:
+        """The text with these words in quotation marks: what stands in them is searched for as it is."""
+        return self._with('"{}"'.format)
+
+    @property
+    def unwritten(self) -> str:
+        """The words that nobody has written."""
+        return " ".join(self.spellings)
+
+    def _with(self, other: Callable[[str], str]) -> str:
+        words = "|".join(map(re.escape, self.spellings))
+        return re.sub(rf"(?<!\w)(?:{words})(?!\w)", lambda found: other(found[0]), self.typed)
 
 
 @dataclass(frozen=True)
@@ -75,6 +108,34 @@ class Results:
     def pages(self) -> int:
         """How many pages of hits there are."""
         return min(-(-self.found.total // HITS_A_PAGE), LAST_PAGE)
+
+
+def wish_of(fields: Mapping[str, str]) -> Wish:
+    """What the fields of the search page ask for; a value that there is not narrows nothing."""
+    kind, year = fields.get("kind", ""), _number(fields.get("year", "")) or 0
+    return Wish(
+        text=fields.get("q", ""),
+        area=fields.get("area", ""),
+        kind=kind if kind in KINDS else "",
+        state=next((state for state in STATES if state == fields.get("state")), None),
+        organisation=_organisation(fields.get("organisation", "").strip()),
+        year=year if 1000 <= year <= 9999 else None,
+        by_date=fields.get("sort") == "date",
+        page=_number(fields.get("page", "")) or 1,
+    )
+
+
+def _organisation(text: str) -> int | None:
+    """By its number, as the links say it, or by its name."""
+    number = _number(text)
+    if number is not None or not text or "\0" in text:  # PostgreSQL takes no such sign
+        return number
+    named = organisation_by_name(text)
+    return named.id if named else None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
 def search(viewer: Viewer, wish: Wish, thesaurus: Thesaurus | None = None) -> Results:
@@ -98,7 +159,7 @@ def search(viewer: Viewer, wish: Wish, thesaurus: Thesaurus | None = None) -> Re
         nothing_by_words = set(query.words) <= set(found.unmet)
         used = again.total > 0 and (nothing_by_words or found.total == 0 or found.loosened or asked.sentence)
         found = again if used else found
-        correction = Correction(_corrected(clean(wish.text), spellings), used)
+        correction = Correction(clean(wish.text), spellings, used)
     rows = readable_posts(viewer, [hit.key for hit in found.hits])
     if len(rows) < len(found.hits):  # the index is a moment behind: what is gone must not be counted either
         found = replace(found, total=found.total - (len(found.hits) - len(rows)))
@@ -123,12 +184,6 @@ def _spellings(shelf: Engine, query: Query, found: Found, filters: Filters) -> d
     unmet = [word for word in query.words if word in found.unmet and word.casefold() not in LIGHT]
     alike = {word: shelf.spelt_like(word, filters.area_ids, MOST_SPELLINGS) for word in unmet}
     return {word: [spelling for spelling, _ in some] for word, some in alike.items() if some}
-
-
-def _corrected(text: str, spellings: Mapping[str, Sequence[str]]) -> str:
-    for word, (best, *_) in spellings.items():
-        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", best, text)
-    return text
 
 
 def _shown(found: Found, rows: Mapping[int, AnyRow], asked: Asked, shelf: Engine) -> list[FoundPost]:

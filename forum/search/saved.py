@@ -1,6 +1,5 @@
 """Searches that a member keeps, and how many new hits each has had since the member last looked."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,15 +12,12 @@ from forum import clock, outbox
 from forum.db import Base, UTCDateTime, db
 from forum.errors import Invalid, Missing
 from forum.members.models import Viewer
-from forum.search.engine import State
-from forum.search.queries import Wish, search
+from forum.search.queries import Wish, search, wish_of
+from forum.search.query import LONGEST_TEXT
 from forum.text import tidy
 
 MOST_SAVED = 20
 LONGEST_NAME = 80
-FIELDS = ("q", "area", "kind", "state", "organisation", "year", "sort")
-_LONGEST_FIELD = 200
-_STATES: dict[str, State] = {"recommended": "recommended", "helpful": "helpful", "unanswered": "unanswered"}
 
 outbox.nobody_hears("search.saved", "search.renamed", "search.removed")
 
@@ -41,9 +37,14 @@ class SavedSearch(Base):
     __table_args__ = (UniqueConstraint("member_id", "query"),)
 
     @property
+    def wish(self) -> Wish:
+        """What is searched for."""
+        return wish_of(dict(parse_qsl(self.query)))
+
+    @property
     def fields(self) -> dict[str, str]:
         """All fields of the search page; those that were left open are empty."""
-        return dict.fromkeys(FIELDS, "") | dict(parse_qsl(self.query))
+        return self.wish.fields
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def save(actor: Viewer, fields: Mapping[str, str], name: str = "") -> SavedSearc
 def rename(actor: Viewer, search_id: int, name: str) -> None:
     """Call a search otherwise; without a name it is called by its words again."""
     saved = _mine(actor, search_id)
-    saved.name = _name(name) or _name(saved.fields["q"][:LONGEST_NAME])
+    saved.name = _name(name) or _name(saved.wish.text[:LONGEST_NAME])
     outbox.record("search.renamed", saved.id, actor.id)
 
 
@@ -115,35 +116,20 @@ def note_look(viewer: Viewer, search_id: int) -> None:
 
 def query_of(fields: Mapping[str, str]) -> str:
     """The filled fields of the search page, as its address has them."""
-    given = {name: tidy(fields.get(name, ""))[:_LONGEST_FIELD].strip() for name in FIELDS}
-    return urlencode({name: value for name, value in given.items() if value})
+    wish = wish_of(fields)
+    wish = replace(wish, text=tidy(wish.text)[:LONGEST_TEXT].strip(), area=tidy(wish.area)[:LONGEST_NAME].strip())
+    return urlencode({name: value for name, value in wish.fields.items() if value})
 
 
 def _news_of(viewer: Viewer, saved: SavedSearch) -> News:
     # An operator knows days, not moments: so the newest hits are looked at one by one. It comes first, because a long
     # text is cut at its end.
-    wish = _wish(saved.fields)
+    wish = saved.wish
     results = search(viewer, replace(wish, text=f"after:{saved.looked_at.date()} {wish.text}", by_date=True))
     if results.found.loosened or (results.correction and results.correction.used):  # not what was asked for
         return News(saved, 0, more=False)
     new = sum(hit.post.created_at > saved.looked_at and not hit.by_meaning for hit in results.posts)
     return News(saved, new, more=0 < new == len(results.posts) < results.found.total)
-
-
-def _wish(fields: Mapping[str, str]) -> Wish:
-    return Wish(
-        text=fields.get("q", ""),
-        area=fields.get("area", ""),
-        kind=fields.get("kind", ""),
-        state=_STATES.get(fields.get("state", "")),
-        organisation=_number(fields, "organisation"),
-        year=_number(fields, "year"),
-    )
-
-
-def _number(fields: Mapping[str, str], name: str) -> int | None:
-    value = fields.get(name, "")
-    return int(value) if re.fullmatch("[0-9]{1,9}", value) else None
 
 
 def _own(viewer: Viewer) -> Select[SavedSearch]:

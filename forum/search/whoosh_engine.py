@@ -12,7 +12,6 @@ Whoosh keeps rows, terms, segments, deletions and commits. What a term's posting
 
 import errno
 import json
-import logging
 import os
 import re
 import shutil
@@ -20,11 +19,11 @@ import threading
 import time
 import weakref
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from whoosh import columns, fields, index, writing
@@ -33,32 +32,17 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.filedb.filetables import HashReader
 from whoosh.util.filelock import FileLock, try_for
 
-from forum.search.compounds import Lexicon
-from forum.search.engine import (
-    Asked,
-    Document,
-    Filters,
-    Found,
-    IndexBusy,
-    IndexDamaged,
-    Nearness,
-    Progress,
-    Status,
-    Tally,
-)
+from forum import failpoints
+from forum.search.engine import Document, IndexBusy, IndexDamaged, Progress, Status
 from forum.search.german import German
-from forum.search.matching import Mask, Search, Segment, View, spelt_like
-from forum.search.postings import FORMAT, ROW, Batch, Item, Rows, Source, batch_of, merged, worth_merging
+from forum.search.postings import ROW, Batch, Item, Mask, Old, Rows, as_one, batch_of, batches, worth_merging
+from forum.search.segmented import Read, SegmentedEngine, version
+from forum.search.segments import Segment, View
 
 DOCUMENTS_A_SEGMENT = 5_000
 SECONDS_TO_WAIT_FOR_WRITING = 10.0
-DOCUMENTS_PER_PROGRESS = 500
 
 _NOT_DAMAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE}
-
-log = logging.getLogger(__name__)
-
-Read = TypeVar("Read")
 
 SCHEMA = fields.Schema(row=fields.COLUMN(columns.FixedBytesColumn(ROW.itemsize)))
 
@@ -157,6 +141,14 @@ class StoredSegment(Segment):
         self._files.close_all()
 
 
+@dataclass(frozen=True)
+class StoredView(View):
+    """A view of one process."""
+
+    stamp: Stamp
+    segments: Sequence[StoredSegment]
+
+
 def _rows(folder: Path, segment: Any) -> Rows:
     """The column of rows, read at once: Whoosh would seek for every document."""
     size = segment.doc_count_all()
@@ -178,12 +170,12 @@ class Generations:
     def in_use(self) -> Path:
         try:
             said = json.loads(self._current.read_text())
-            name, version = said["generation"], said["version"]
+            name, made_with = said["generation"], said["version"]
         except FileNotFoundError:
             raise IndexDamaged("missing") from None
         except (ValueError, KeyError, TypeError):
             raise IndexDamaged("damaged") from None
-        if version != _version():
+        if made_with != version():
             raise IndexDamaged("other_version")
         return self.folder / str(name)
 
@@ -198,7 +190,7 @@ class Generations:
         return folder
 
     def use(self, generation: Path) -> None:
-        _write(self._current, json.dumps({"generation": generation.name, "version": _version()}))
+        _write(self._current, json.dumps({"generation": generation.name, "version": version()}))
 
     def sweep(self) -> None:
         """Whoever still reads an old generation keeps its files open; a half-written one has no reader."""
@@ -226,65 +218,14 @@ def _write(path: Path, text: str) -> None:
     os.replace(beside, path)
 
 
-class WhooshEngine:
+class WhooshEngine(SegmentedEngine[StoredView]):
     """The default engine. One view per process is kept open and renewed when the index has changed."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._generations = Generations(folder)
-        self._view: View | None = None
-        self._german: tuple[Path, German] | None = None
         # Segments share open files with a position each; searching is Python work anyway, so one at a time.
         self._reading = threading.RLock()
-
-    @property
-    def german(self) -> German:
-        """With what the network's own words have taught; if the index is gone, without."""
-        with suppress(IndexDamaged, OSError, UnicodeDecodeError), self._reading:
-            return self._german_of(self._generations.in_use())
-        return German(Lexicon.shipped())
-
-    def find(self, asked: Asked, filters: Filters, near: Nearness | None = None) -> Found:
-        if not filters.area_ids:
-            return Found()
-        return self._answered(lambda view: Search(view, asked, filters, near).found(), Found(degraded=True))
-
-    def spelt_like(self, word: str, area_ids: frozenset[int], most: int = 5) -> list[tuple[str, int]]:
-        return self._answered(lambda view: spelt_like(view, word, area_ids, most), [])
-
-    def words(self) -> Mapping[str, int]:
-        with _as_damage(), self._reading:
-            return self._current_view().words()
-
-    def _answered(self, ask: Callable[[View], Read], otherwise: Read) -> Read:
-        try:
-            with self._reading:
-                return ask(self._current_view())
-        except IndexDamaged as damage:
-            log.warning("Search index: %s", damage.problem)
-        except Exception:  # damaged bytes raise whatever they like
-            log.exception("Search index cannot be read")
-        self._forget_view()
-        return otherwise
-
-    def status(self) -> Status:
-        """Reads every byte that counts, so it is for checks, not for every page."""
-        try:
-            with _as_damage(), self._reading:
-                return _again_if_files_vanish(self._look_over)
-        except IndexDamaged as damage:
-            self._forget_view()
-            return Status(healthy=False, problem=damage.problem)
-
-    def count_by_area(self) -> dict[int, Tally]:
-        with _as_damage(), self._reading:
-            return self._current_view().tallies()
-
-    def put(self, documents: Iterable[Document]) -> None:
-        latest = {document.key: document for document in documents}
-        self._change(set(latest), [latest[key] for key in sorted(latest)])
-
-    def remove(self, keys: Iterable[int]) -> None:
-        self._change(set(keys), [])
 
     def rebuild(self, documents: Iterable[Document], progress: Progress | None = None) -> None:
         self._generations.folder.mkdir(parents=True, exist_ok=True)
@@ -294,37 +235,26 @@ class WhooshEngine:
             generation = self._generations.new()
             try:
                 _fill(generation, german, documents, progress)
+                failpoints.reach("index.filled")
                 self._generations.use(generation)
+                failpoints.reach("index.in_use")
             finally:
                 self._generations.sweep()
 
-    def _learned(self) -> Lexicon:
-        """The words of the old index, if it can still be read."""
-        with suppress(IndexDamaged, OSError):
-            return Lexicon.shipped().grown(self.words())
-        return Lexicon.shipped()
-
     def _change(self, gone: set[int], added: list[Document]) -> None:
-        if not gone:
-            return
-        with self._alone(), _as_damage():
+        with self._alone(), self._as_damage():
             folder = self._generations.in_use()
             with self._reading:
                 numbers = self._current_view().numbers_of(gone).tolist()
-                german = self._german_of(folder)
+            german = self._german_of(folder.name)
             with _writer(folder) as writer:
                 for number in numbers:
                     writer.delete_document(number)
                 sizes = [segment.doc_count() for segment in writer.segments]
                 old = [writer.segments[place] for place in worth_merging(sizes)]
                 _add(writer, batch_of(german, added), old)
+            failpoints.reach("index.committed")
             _sum_up(folder)
-
-    def _german_of(self, folder: Path) -> German:
-        if self._german is None or self._german[0] != folder:
-            learned = (folder / "words.txt").read_text()
-            self._german = folder, German(Lexicon.loads(learned))
-        return self._german[1]
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -340,22 +270,39 @@ class WhooshEngine:
         finally:
             lock.release()
 
-    def _current_view(self) -> View:
+    def _asked(self, ask: Callable[[StoredView], Read]) -> Read:
+        with self._reading:
+            return ask(self._current_view())
+
+    def _current_view(self) -> StoredView:
         return _again_if_files_vanish(self._renewed_view)
 
-    def _renewed_view(self) -> View:
+    def _renewed_view(self) -> StoredView:
         folder = self._generations.in_use()
         stamp = Stamp(os.getpid(), folder.name, self._generations.taken_into_use(), _latest_commit(folder))
         if self._view is None or self._view.stamp != stamp:
             self._view = _opened(folder, stamp, self._view)
         return self._view
 
-    def _forget_view(self) -> None:
+    def _forget(self) -> None:
         with self._reading:
             for segment in self._view.segments if self._view else []:
-                _close(segment)
-            self._view = None
-            self._german = None
+                segment.close()
+            self._view = self._german = None
+
+    def _generation(self) -> str:
+        return self._generations.in_use().name
+
+    def _words_of(self, generation: str) -> str:
+        return (self._generations.folder / generation / "words.txt").read_text()
+
+    def _is_no_damage(self, error: Exception) -> bool:
+        """A full or forbidden disk is none."""
+        return isinstance(error, OSError) and error.errno in _NOT_DAMAGE
+
+    def _looked_over(self) -> Status:
+        with self._reading:
+            return _again_if_files_vanish(self._look_over)
 
     def _look_over(self) -> Status:
         folder = self._generations.in_use()
@@ -375,14 +322,12 @@ def _read_toc(folder: Path) -> Any:
         return index.TOC.read(files, "MAIN", schema=SCHEMA)
 
 
-def _opened(folder: Path, stamp: Stamp, before: View | None) -> View:
+def _opened(folder: Path, stamp: Stamp, before: StoredView | None) -> StoredView:
     """A commit leaves most segments as they were, so they stay open."""
     toc = _read_toc(folder)
     open_before = {segment.name: segment for segment in before.segments} if before else {}
-    reusable = (
-        open_before if before and isinstance(before.stamp, Stamp) and before.stamp.process == stamp.process else {}
-    )
-    opened: dict[Any, Segment] = {}
+    reusable = open_before if before and before.stamp.process == stamp.process else {}
+    opened: dict[Any, StoredSegment] = {}
     try:
         for segment in toc.segments:
             name = segment.segment_id()
@@ -391,18 +336,13 @@ def _opened(folder: Path, stamp: Stamp, before: View | None) -> View:
         _close_all(opened, but=open_before)
         raise
     _close_all(open_before, but=opened)
-    return View(stamp._replace(commit=toc.generation), list(opened.values()), [*map(_standing, toc.segments)])
+    return StoredView(stamp._replace(commit=toc.generation), list(opened.values()), [*map(_standing, toc.segments)])
 
 
-def _close_all(segments: Mapping[Any, Segment], but: Mapping[Any, Segment]) -> None:
+def _close_all(segments: Mapping[Any, StoredSegment], but: Mapping[Any, StoredSegment]) -> None:
     for name, segment in segments.items():
         if but.get(name) is not segment:
-            _close(segment)
-
-
-def _close(segment: Segment) -> None:
-    if isinstance(segment, StoredSegment):
-        segment.close()
+            segment.close()
 
 
 def _standing(segment: Any) -> Mask:
@@ -441,52 +381,25 @@ def _add(writer: Any, batch: Batch, old: list[Any]) -> None:
     folder = Path(writer.storage.folder)
     opened = [StoredSegment(folder, segment) for segment in old]
     try:
-        sources = []
-        for segment, stored in zip(old, opened, strict=True):
-            standing = _standing(segment)
-            sources.append(Source(stored.items(), np.where(standing, writer.docnum + np.cumsum(standing) - 1, -1)))
-            _add_rows(writer, stored.rows[standing])
-        if len(batch):
-            sources.append(Source(batch.items(), np.arange(writer.docnum, writer.docnum + len(batch))))
-            _add_rows(writer, batch.rows)
-        writer.pool.items = merged(sources)
+        olds = [Old(stored.rows, stored.items(), _standing(kept)) for stored, kept in zip(opened, old, strict=True)]
+        rows, writer.pool.items = as_one(olds, batch)
+        for row in rows:
+            writer.add_document(row=row.tobytes())
+        failpoints.reach("index.committing")
         writer.commit(mergetype=lambda _writer, segments: [segment for segment in segments if segment not in old])
     finally:
         for stored in opened:
             stored.close()
 
 
-def _add_rows(writer: Any, rows: Rows) -> None:
-    for row in rows:
-        writer.add_document(row=row.tobytes())
-
-
 def _fill(folder: Path, german: German, documents: Iterable[Document], progress: Progress | None) -> None:
     _write(folder / "words.txt", german.lexicon.dumps())
     with Files(folder) as files:
         index.TOC.create(files, SCHEMA, "MAIN")
-    batch = Batch(german)
-    for count, document in enumerate(documents, 1):
-        batch.add(document)
-        if progress and count % DOCUMENTS_PER_PROGRESS == 0:
-            progress(count)
-        if len(batch) == DOCUMENTS_A_SEGMENT:
-            _append(folder, batch)
-            batch = Batch(german)
-    _append(folder, batch)
-    _sum_up(folder)
-
-
-def _append(folder: Path, batch: Batch) -> None:
-    if len(batch):
+    for batch in batches(german, documents, DOCUMENTS_A_SEGMENT, progress):
         with _writer(folder) as writer:
             _add(writer, batch, [])
-
-
-@cache
-def _version() -> str:
-    """Of the files and of the German they were made with."""
-    return f"{FORMAT} german {German(Lexicon.shipped()).version}"
+    _sum_up(folder)
 
 
 def _sum_up(folder: Path) -> None:
@@ -512,18 +425,3 @@ def _sums_fit(folder: Path) -> bool:
 
 def _sum(path: Path) -> int:
     return zlib.crc32(path.read_bytes())
-
-
-@contextmanager
-def _as_damage() -> Iterator[None]:
-    """What damaged bytes make Whoosh raise has no common name; a full or forbidden disk is not damage."""
-    try:
-        yield
-    except (IndexDamaged, IndexBusy):
-        raise
-    except OSError as error:
-        if error.errno in _NOT_DAMAGE:
-            raise
-        raise IndexDamaged("damaged") from error
-    except Exception as error:
-        raise IndexDamaged("damaged") from error

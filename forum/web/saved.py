@@ -6,10 +6,10 @@ from forum.areas.queries import readable_areas
 from forum.errors import Invalid
 from forum.members.queries import organisation_names
 from forum.search import saved as searches
-from forum.search.saved import FIELDS, LONGEST_NAME, SavedSearch
+from forum.search.saved import LONGEST_NAME, SavedSearch
 from forum.web.door import route
 from forum.web.later import later
-from forum.web.pages import found, go, number, page, said, sent
+from forum.web.pages import found, go, page, said, sent
 from forum.web.session import viewer
 
 
@@ -23,7 +23,7 @@ def index() -> Response:
 def save() -> Response:
     """Keep the search that is on the page."""
     try:
-        kept = searches.save(viewer(), {name: sent(name) for name in FIELDS}, sent("name"))
+        kept = searches.save(viewer(), request.form, sent("name"))
     except Invalid as problem:
         return _list(said(problem), 422)
     return go(f"/search/saved#s{kept.id}")
@@ -66,7 +66,7 @@ def delete(search_id: int) -> Response:
 def _list(errors: dict[str, str] | None = None, status: int = 200) -> Response:
     areas = {area.slug: area.title for area in readable_areas(viewer())}
     rows = list(searches.news(viewer()))
-    houses = organisation_names({number(row.saved.fields["organisation"]) for row in rows})
+    houses = organisation_names({row.saved.wish.organisation or 0 for row in rows})
     context = {"rows": rows, "areas": areas, "houses": houses, "errors": errors or {}}
     return page("search/saved.html", status, here="search", **context)
 

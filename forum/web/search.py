@@ -6,16 +6,15 @@ from urllib.parse import urlencode
 
 from flask import Response, request
 
-from forum.members.queries import organisation_by_name, organisation_names
+from forum.members.queries import organisation_names
 from forum.search import missed
-from forum.search.engine import KINDS, State
-from forum.search.queries import Results, Wish, search
+from forum.search.engine import KINDS, STATES
+from forum.search.queries import Results, Wish, search, wish_of
 from forum.web.door import route
 from forum.web.later import later
-from forum.web.pages import go, number, page
+from forum.web.pages import go, page
 from forum.web.session import viewer
 
-_STATES: dict[str, State] = {"recommended": "recommended", "helpful": "helpful", "unanswered": "unanswered"}
 _NARROWING = ("area", "kind", "state", "organisation", "year")
 
 
@@ -66,8 +65,8 @@ class Asked:
 @route("/search", allow="member")
 def show() -> Response:
     """Posts that were found, the way to each of them, and ways on when there are none."""
-    wish = _wish()
-    results, asked = search(viewer(), wish), _asked(wish)
+    wish = wish_of(request.args)
+    results, asked = search(viewer(), wish), Asked(wish.fields)
     if results.found.total and wish.page > results.pages:
         return go(asked.address(page=str(results.pages)))
     if _is_missed(wish, results, asked):
@@ -81,47 +80,6 @@ def show() -> Response:
         facets=_facets(results, asked),
         areas={area.slug: area.title for area in results.areas},
         organisations=_organisations(results, wish),
-        unwritten=_unwritten(wish.text, results),
-        exactly=_exactly(wish.text, results),
-    )
-
-
-def _wish() -> Wish:
-    """What the address asks for; a value that there is not narrows nothing."""
-    asked = request.args
-    year = number(asked.get("year", ""))
-    return Wish(
-        text=asked.get("q", ""),
-        area=asked.get("area", ""),
-        kind=asked.get("kind", "") if asked.get("kind") in KINDS else "",
-        state=_STATES.get(asked.get("state", "")),
-        organisation=_organisation(asked.get("organisation", "").strip()),
-        year=year if 1000 <= year <= 9999 else None,
-        by_date=asked.get("sort") == "date",
-        page=number(asked.get("page", ""), 1) or 1,
-    )
-
-
-def _organisation(text: str) -> int | None:
-    """By its number, as the links say it, or by its name; a name that nobody bears narrows nothing."""
-    if text.isdigit():
-        return number(text)
-    named = organisation_by_name(text) if text and "\0" not in text else None  # PostgreSQL takes no such sign
-    return named.id if named else None
-
-
-def _asked(wish: Wish) -> Asked:
-    organisation, year = wish.organisation, wish.year
-    return Asked(
-        {
-            "q": wish.text,
-            "area": wish.area,
-            "kind": wish.kind,
-            "state": wish.state or "",
-            "organisation": "" if organisation is None else str(organisation),
-            "year": "" if year is None else str(year),
-            "sort": "date" if wish.by_date else "",
-        }
     )
 
 
@@ -138,7 +96,7 @@ def _facets(results: Results, asked: Asked) -> dict[str, list[Choice]]:
     counts: dict[str, Iterable[tuple[object, int]]] = {
         "area": ((slugs[area], count) for area, count in _most_first(found.facets.areas)),
         "kind": ((kind, found.facets.kinds[kind]) for kind in KINDS if kind in found.facets.kinds),
-        "state": ((state, found.facets.states[state]) for state in _STATES if state in found.facets.states),
+        "state": ((state, found.facets.states[state]) for state in STATES if state in found.facets.states),
         "organisation": _most_first(found.facets.organisations),
         "year": sorted(found.facets.years.items(), reverse=True),
     }
@@ -155,17 +113,3 @@ def _organisations(results: Results, wish: Wish) -> dict[str, str]:
     if wish.organisation and wish.organisation not in names:
         names |= organisation_names([wish.organisation])
     return {str(key): name for key, name in names.items()}
-
-
-def _unwritten(text: str, results: Results) -> list[str]:
-    """The words that were corrected."""
-    if results.correction is None:
-        return []
-    pairs = zip(text.split(), results.correction.text.split(), strict=False)
-    return [typed for typed, meant in pairs if typed != meant]
-
-
-def _exactly(text: str, results: Results) -> str:
-    """The text with its corrected words in quotation marks: what stands in these is searched for as it is."""
-    unwritten = _unwritten(text, results)
-    return " ".join(f'"{word}"' if word in unwritten else word for word in text.split())

@@ -1,28 +1,19 @@
-"""The contract of every search engine, told in posts; then what only an engine on disk has to survive."""
+"""The contract of every search engine, told in posts."""
 
-import json
-import multiprocessing
-import os
 import random
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from forum.search import whoosh_engine
 from forum.search.engine import (
     Document,
     Engine,
     Facets,
     Filters,
     Found,
-    IndexBusy,
-    IndexDamaged,
     Nearness,
     Query,
     State,
@@ -32,9 +23,8 @@ from forum.search.query import parse
 from forum.search.understanding import understand
 from forum.search.whoosh_engine import WhooshEngine
 from tests.conftest import POSTGRES
+from tests.search.posts import EVERYWHERE, PRIVATE, RENT, SQUALOR, keys, post, search, the_forum
 
-SQUALOR, RENT, PRIVATE = 1, 2, 3
-EVERYWHERE = frozenset({SQUALOR, RENT, PRIVATE})
 MAKERS: dict[str, Callable[[pytest.FixtureRequest], Engine]] = {
     "whoosh": lambda request: WhooshEngine(request.getfixturevalue("tmp_path") / "index"),
     "postgres": lambda request: PostgresEngine(request.getfixturevalue("shared")),
@@ -47,43 +37,6 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     engine = MAKERS[request.param](request)
     engine.rebuild([])
     return engine
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> WhooshEngine:
-    engine = WhooshEngine(tmp_path / "index")
-    engine.rebuild(the_forum())
-    return engine
-
-
-def post(key: int, body: str, title: str = "Frage aus Bremen", **said: object) -> Document:
-    start = datetime(2026, 1, 1, tzinfo=UTC)
-    document = Document(
-        key=key, thread_id=key, area_id=SQUALOR, kind="question", title=title, body=body, number=1,
-        author="Frieda Harms", created_at=start + timedelta(days=key),
-    )  # fmt: skip
-    return replace(document, **said)  # type: ignore[arg-type]
-
-
-def the_forum() -> list[Document]:
-    return [
-        post(1, "Eine Mieterin hortet Zeitungen bis zur Decke.", "Messie-Wohnung in Bremen"),
-        post(2, "Wir haben mit Geduld und einer Entrümpelung geholfen.", "Messie-Wohnung in Bremen",
-             thread_id=1, number=2, author="Jonas Peters", recommended=True),
-        post(3, "Mietschulden über drei Monate, das Jobcenter schweigt.", "Räumung droht", area_id=RENT),
-        post(4, "Ratenzahlung vereinbaren und die Mietschulden offenlegen.", "Räumung droht",
-             thread_id=3, number=2, area_id=RENT, author="Jonas Peters", helpful=True),
-        post(5, "Vertraulich: die Räumung bei Familie K.", "Fallbesprechung",
-             area_id=PRIVATE, kind="strategy"),
-    ]  # fmt: skip
-
-
-def keys(found: Found) -> list[int]:
-    return [hit.key for hit in found.hits]
-
-
-def search(engine: Engine, text: str, area_ids: frozenset[int] = EVERYWHERE, **how: object) -> Found:
-    return engine.find(understand(parse(text), engine.german), Filters(area_ids, **how))  # type: ignore[arg-type]
 
 
 # Finding
@@ -297,6 +250,15 @@ def test_what_is_near_is_found_without_the_words(engine: Engine) -> None:
     assert found.facets.areas == {SQUALOR: 1, RENT: 2}
 
 
+def test_to_exclude_a_post_moves_no_other(engine: Engine) -> None:
+    engine.put(the_forum())
+    nearness, question = near(p1=0.88, p2=0.86, p3=0.9, p4=0.9), "Wer hilft bei Mietschulden und Zeitungen?"
+    every = search_near(engine, question, nearness).hits
+    assert {hit.key for hit in every} == {1, 2, 3, 4}
+    left = search_near(engine, f"{question} -Ratenzahlung", nearness).hits
+    assert left == tuple(hit for hit in every if hit.key != 4)
+
+
 def test_who_may_not_see_a_post_does_not_find_it_by_meaning_either(engine: Engine) -> None:
     engine.put(the_forum())
     found = search_near(engine, "Xylophon", near(p1=0.87, p5=0.99))
@@ -446,6 +408,17 @@ def test_random_changes_leave_what_should_be_left(engine: Engine) -> None:
     assert engine.status().documents == len(standing)
 
 
+def test_many_small_writes_leave_few_segments(engine: Engine) -> None:
+    engine.put(the_forum())
+    for key in range(10, 110):
+        engine.put([post(key, "Müll im Keller")])
+    engine.remove(range(10, 60))
+    assert engine.status().segments <= 24
+    assert search(engine, "Müll").total == 50
+    assert sorted(keys(search(engine, "Räumung"))) == [3, 4, 5]
+    assert engine.status().healthy
+
+
 def test_members_search_while_the_worker_writes(engine: Engine) -> None:
     engine.put([post(1, "Müll im Keller")])
     answers: list[Found] = []
@@ -467,210 +440,3 @@ def test_members_search_while_the_worker_writes(engine: Engine) -> None:
     assert not any(answer.degraded for answer in answers)
     assert all(1 <= answer.total <= 50 for answer in answers)
     assert search(engine, "Müll").total == 50
-
-
-# What an engine on disk has to survive
-
-
-def current(shelf: WhooshEngine) -> Path:
-    return whoosh_engine.Generations(folder_of(shelf)).in_use()
-
-
-def folder_of(shelf: WhooshEngine) -> Path:
-    return shelf._generations.folder
-
-
-def assert_well(shelf: WhooshEngine) -> None:
-    assert sorted(keys(search(shelf, "Räumung"))) == [3, 4, 5]
-    assert search(shelf, '"drei Monate"').total == 1
-    assert shelf.status().healthy
-    assert shelf.count_by_area() == {SQUALOR: (2, 3), RENT: (2, 7), PRIVATE: (1, 5)}
-
-
-def test_another_process_sees_what_the_worker_wrote(shelf: WhooshEngine) -> None:
-    web = WhooshEngine(folder_of(shelf))
-    assert search(web, "Geruch").total == 0
-    shelf.put([post(9, "Geruch")])
-    assert search(web, "Geruch").total == 1
-    shelf.rebuild(the_forum())
-    assert search(web, "Geruch").total == 0
-    assert_well(web)
-
-
-def test_a_forked_process_opens_its_own_files(shelf: WhooshEngine) -> None:
-    assert_well(shelf)
-    child = multiprocessing.get_context("fork").Process(target=lambda: os._exit(search(shelf, "Räumung").total))
-    child.start()
-    child.join()
-    assert child.exitcode == 3
-    assert_well(shelf)
-
-
-def test_many_small_writes_leave_few_segments(shelf: WhooshEngine) -> None:
-    for key in range(10, 110):
-        shelf.put([post(key, "Müll im Keller")])
-    shelf.remove(range(10, 60))
-    assert shelf.status().segments <= 24
-    assert search(shelf, "Müll").total == 50
-    assert_well_without_counts(shelf)
-
-
-def assert_well_without_counts(shelf: WhooshEngine) -> None:
-    assert sorted(keys(search(shelf, "Räumung"))) == [3, 4, 5]
-    assert shelf.status().healthy
-
-
-def test_old_generations_are_swept_and_so_are_leftovers_of_a_crash(shelf: WhooshEngine) -> None:
-    leftover = folder_of(shelf) / "g-0099"
-    leftover.mkdir()
-    (leftover / "half").write_text("half")
-    shelf.rebuild(the_forum())
-    assert [path.name for path in folder_of(shelf).glob("g-*")] == [current(shelf).name]
-    assert_well(shelf)
-
-
-def test_an_index_that_never_was_needs_a_rebuild(tmp_path: Path) -> None:
-    shelf = WhooshEngine(tmp_path / "index")
-    assert search(shelf, "Räumung") == Found(degraded=True)
-    assert (shelf.status().healthy, shelf.status().problem) == (False, "missing")
-    for write in (lambda: shelf.put(the_forum()), lambda: shelf.remove([1])):
-        with pytest.raises(IndexDamaged):
-            write()
-    with pytest.raises(IndexDamaged):
-        shelf.count_by_area()
-    shelf.rebuild(the_forum())
-    assert_well(shelf)
-
-
-def test_an_index_of_another_version_needs_a_rebuild(shelf: WhooshEngine) -> None:
-    name = current(shelf).name
-    (folder_of(shelf) / "current").write_text(json.dumps({"generation": name, "version": "of tomorrow"}))
-    assert search(shelf, "Räumung").degraded
-    assert shelf.status().problem == "other_version"
-    with pytest.raises(IndexDamaged, match="other_version"):
-        shelf.put(the_forum())
-    shelf.rebuild(the_forum())
-    assert_well(shelf)
-
-
-@pytest.mark.parametrize("written", ["", "{", "[]", "null", "{}", '{"generation": "g-7777", "version": "?"}'])
-def test_a_broken_current_file_is_damage(shelf: WhooshEngine, written: str) -> None:
-    (folder_of(shelf) / "current").write_text(written)
-    assert search(shelf, "Räumung").degraded
-    assert not shelf.status().healthy
-    shelf.rebuild(the_forum())
-    assert_well(shelf)
-
-
-def test_damaged_words_of_the_network_are_noticed_and_searched_without(shelf: WhooshEngine) -> None:
-    (current(shelf) / "words.txt").write_bytes(b"\xff\xfe")
-    asker = WhooshEngine(folder_of(shelf))
-    assert search(asker, "Räumung").total == 3
-    assert not asker.status().healthy
-    shelf.rebuild(the_forum())
-    assert_well(shelf)
-
-
-def test_the_folder_goes_while_members_are_searching(shelf: WhooshEngine) -> None:
-    assert_well(shelf)
-    shutil.rmtree(folder_of(shelf))
-    assert search(shelf, "Räumung").degraded
-    assert shelf.status().problem == "missing"
-    with pytest.raises(IndexDamaged):
-        shelf.put(the_forum())
-    shelf.rebuild(the_forum())
-    assert_well(shelf)
-
-
-def test_lock_files_of_a_dead_worker_do_not_matter(shelf: WhooshEngine) -> None:
-    (folder_of(shelf) / "write.lock").write_text("4711")
-    (current(shelf) / "MAIN_WRITELOCK").write_text("4711")
-    shelf.put([post(9, "Geruch")])
-    assert search(shelf, "Geruch").total == 1
-
-
-def test_two_do_not_write_at_once(shelf: WhooshEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whoosh_engine, "SECONDS_TO_WAIT_FOR_WRITING", 0.0)
-    with WhooshEngine(folder_of(shelf))._alone():
-        with pytest.raises(IndexBusy):
-            shelf.put([post(9, "Geruch")])
-        with pytest.raises(IndexBusy):
-            shelf.rebuild([])
-        assert search(shelf, "Räumung").total == 3
-    shelf.put([post(9, "Geruch")])
-
-
-def test_a_worker_killed_in_a_commit_leaves_the_index_as_it_was(
-    shelf: WhooshEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(whoosh_engine.writing.SegmentWriter, "_commit_toc", killed)
-        with pytest.raises(KeyboardInterrupt):
-            shelf.put([post(3, "Geruch")])
-    assert_well(shelf)
-    shelf.put([post(9, "Geruch")])
-    assert search(shelf, "Geruch").total == 1
-
-
-def test_a_full_disk_is_not_damage(shelf: WhooshEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(whoosh_engine.writing.SegmentWriter, "_commit_toc", full)
-        with pytest.raises(OSError, match="No space"):
-            shelf.put([post(3, "Geruch")])
-    assert_well(shelf)
-
-
-def flip(path: Path, luck: random.Random) -> None:
-    content = bytearray(path.read_bytes())
-    content[luck.randrange(len(content))] ^= 1 << luck.randrange(8)
-    path.write_bytes(content)
-
-
-def truncate(path: Path, luck: random.Random) -> None:
-    os.truncate(path, luck.randrange(path.stat().st_size))
-
-
-def delete(path: Path, _: random.Random) -> None:
-    path.unlink()
-
-
-def damage(shelf: WhooshEngine, how: Callable[[Path, random.Random], None], luck: random.Random) -> None:
-    files = [path for path in sorted(current(shelf).glob("*MAIN_*")) if path.stat().st_size]
-    how(luck.choice(files), luck)
-
-
-@pytest.mark.parametrize("how", [flip, truncate, delete])
-@pytest.mark.parametrize("is_open", [True, False], ids=["open", "closed"])
-def test_damage_is_answered_noticed_and_repaired(
-    shelf: WhooshEngine, how: Callable[[Path, random.Random], None], is_open: bool
-) -> None:
-    for seed in range(40):
-        luck = random.Random(seed)
-        shelf.put([post(3, "Mietschulden über drei Monate.", "Räumung droht", area_id=RENT)])
-        shelf.remove([luck.randrange(1, 6)])
-        asker = WhooshEngine(folder_of(shelf))
-        if is_open:
-            search(asker, "Räumung")
-        damage(shelf, how, luck)
-        for text in ("Räumung", '"drei Monate"', "Räumung Xylophon -Geduld autor:Jonas", "-Müll"):
-            assert isinstance(search(asker, text), Found)
-        assert not asker.status().healthy
-        try_to_write(asker)
-        asker.rebuild(the_forum())
-        assert_well(asker)
-        assert_well(shelf)
-
-
-def try_to_write(engine: WhooshEngine) -> None:
-    """Damage that Whoosh does not run into may pass; damage it does run into has one name."""
-    try:
-        engine.put([post(9, "Geruch")])
-        engine.remove([1])
-    except IndexDamaged:
-        pass

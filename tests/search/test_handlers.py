@@ -23,10 +23,10 @@ from forum.search.compounds import Lexicon
 from forum.search.documents import all_documents
 from forum.search.engine import Engine
 from forum.search.german import German
-from forum.search.matching import View
 from forum.search.postgres_engine import PostgresEngine
 from forum.search.postings import ROW, batch_of
 from forum.search.queries import Wish, search
+from forum.search.segments import View
 from forum.search.whoosh_engine import WhooshEngine
 from forum.threads import actions
 from forum.threads.models import Post, Thread
@@ -185,7 +185,7 @@ def fresh_view(engine: Engine) -> View:
     try:
         return fresh._current_view()
     finally:
-        fresh._forget_view()
+        fresh._forget()
 
 
 def standing(app: Flask) -> dict[int, Row]:

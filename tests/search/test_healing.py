@@ -259,7 +259,16 @@ def test_a_new_index_is_not_mistaken_for_a_deleted_one(app: Flask, tmp_path: Pat
         reader.find(Asked(), Filters(frozenset({document.area_id})))
         assert reader.count_by_area() == {document.area_id: (1, document.key)}
     for engine in (reader, writer):
-        engine._forget_view()
+        engine._forget()
+
+
+def test_before_the_first_job_the_words_are_read_and_the_index_is_open(app: Flask) -> None:
+    app.extensions["forum.search"] = fresh = index_of(app).another()
+    with app.app_context():
+        handlers.warm_up()
+    assert fresh._view is not None
+    assert fresh._german is not None
+    fresh._forget()
 
 
 def test_a_job_that_meets_a_broken_index_builds_it_anew(

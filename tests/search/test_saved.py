@@ -139,6 +139,25 @@ def test_a_search_without_words_is_not_saved(app: Flask, jonas: Person) -> None:
     assert jonas.page.status_code == 200
 
 
+def test_a_long_question_is_saved_as_it_was_asked(app: Flask, jonas: Person) -> None:
+    text = "Was hilft, wenn es im Keller immer wieder schimmelt? " * 7 + "Luftentfeuchter"
+    jonas.reads("/search")
+    jonas.sends("/search/saved", q=text)
+    with app.app_context():
+        kept = db.session.scalars(select(SavedSearch)).one()
+        assert kept.fields["q"] == text
+        number = kept.id
+    jonas.reads(f"/search/saved/{number}")
+    assert jonas.sees(f'value="{text}"')
+
+
+def test_of_what_was_chosen_only_that_is_saved_which_there_is(app: Flask, jonas: Person) -> None:
+    jonas.reads("/search")
+    jonas.sends("/search/saved", q="Schimmel", kind="x", state="x", year="99999", organisation="Nirgends", sort="x")
+    with app.app_context():
+        assert db.session.scalars(select(SavedSearch.query)).all() == ["q=Schimmel"]
+
+
 def test_a_very_long_text_is_saved_as_far_as_it_is_searched(app: Flask) -> None:
     keep(app, "jonas", "Schimmel " * 100)
     assert news(app, "jonas")[0][1:] == (0, False)
