@@ -3,8 +3,8 @@
 An event holds ids, never text, and stays: it is the audit trail and the source of digests. A job is
 worked off in three short steps: *claim* (lease it, commit), *act* (no write transaction is open, so a slow
 mail server never holds up a member's post), *finish* (commit). After a crash the lease runs out and
-the job runs again; so handlers read the present state and are safe to repeat. A job that fails waits,
-longer each time, and in the end stays visible as *dead* until a person retries it. Nothing is dropped.
+the job runs again; so handlers read the present state and are safe to repeat. A job that fails or crashes
+waits, longer each time, and in the end stays visible as *dead* until a person retries it. Nothing is dropped.
 
 Claims on PostgreSQL queue up behind one advisory lock: they take a millisecond, and then several
 workers never take the same job, nor two jobs of a handler that must be alone.
@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, delete, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from forum import clock
+from forum import clock, failpoints
 from forum.db import Base, UTCDateTime, db, on_postgres, transaction
 
 log = logging.getLogger(__name__)
@@ -110,6 +110,7 @@ def record(name: str, subject_id: int, actor_id: int | None, **ids: int) -> Even
     db.session.add_all(
         Job(event=event, handler=handler, run_at=event.at, failures=0, crashes=0) for handler in HEARS[name]
     )
+    failpoints.reach("outbox.recorded")
     return event
 
 
@@ -138,6 +139,7 @@ def run_due(lease_seconds: int = 60, most_failures: int = 10) -> int:
         db.session.rollback()
         try:
             lease.handler.act(events)
+            failpoints.reach("outbox.acted")
         except Exception as error:
             db.session.rollback()
             log.exception("%s failed for events %s", lease.handler.name, [event.id for event in events])
@@ -154,6 +156,7 @@ def still_working() -> None:
         with transaction():
             until = clock.now() + timedelta(seconds=lease.seconds)
             db.session.execute(update(Job).where(Job.lease == lease.key).values(leased_until=until))
+            failpoints.reach("outbox.lengthening")
 
 
 @contextmanager
@@ -184,7 +187,11 @@ def _claim(lease_seconds: int) -> Lease | None:
             # Of a batch that crashed nobody knows which job was to blame: each gets its own chances.
             job.crashes += job.lease is not None and job.lease.startswith(_BY_ITSELF)
             job.lease, job.leased_until = key, now + timedelta(seconds=lease_seconds)
-        return Lease(key, handler, lease_seconds)
+            # Should its worker go down, others come first: kills from outside must not meet the same job each time.
+            job.run_at = now + _pause(job.crashes + 1)
+        failpoints.reach("outbox.claiming")
+    failpoints.reach("outbox.claimed")
+    return Lease(key, handler, lease_seconds)
 
 
 def _together(first: Job, handler: Handler, now: datetime) -> Sequence[Job]:
@@ -232,6 +239,8 @@ def _leased_jobs(lease: Lease) -> Sequence[Job]:
 def _finish(lease: Lease, numbers: list[int]) -> None:
     with transaction():
         db.session.execute(delete(Job).where(Job.id.in_(numbers), Job.lease == lease.key))
+        failpoints.reach("outbox.finishing")
+    failpoints.reach("outbox.finished")
 
 
 def _put_back(lease: Lease, numbers: list[int], error: Exception, most_failures: int) -> None:
@@ -243,6 +252,8 @@ def _put_back(lease: Lease, numbers: list[int], error: Exception, most_failures:
             job.error = f"{type(error).__name__}: {error}"[:500]
             job.lease, job.leased_until, job.run_at = None, None, now + _pause(job.failures)
             job.died_at = now if job.failures >= most_failures else None
+        failpoints.reach("outbox.putting_back")
+    failpoints.reach("outbox.put_back")
 
 
 def _pause(failures: int) -> timedelta:

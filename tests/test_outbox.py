@@ -73,9 +73,9 @@ def steps(app: Flask, **how: int) -> int:
     return done
 
 
-def crash(app: Flask) -> None:
+def crash(app: Flask, **how: int) -> None:
     with pytest.raises(Killed):
-        step(app)
+        step(app, **how)
 
 
 # Telling within doing
@@ -379,6 +379,31 @@ def test_a_job_that_takes_three_workers_down_is_set_aside(app: Flask) -> None:
         assert (dead.crashes, dead.died_at) == (3, clock.now())
 
 
+def test_kills_one_after_the_other_do_not_meet_the_same_job(app: Flask) -> None:
+    """With a lease that is soon over, a job waits longer each time its worker was killed, and others go first."""
+    done: list[int] = []
+    kills = iter([True, True])
+
+    @outbox.on("bell.rang")
+    def hear(events: Sequence[Event]) -> None:
+        if events[0].subject_id == 1 and next(kills, False):
+            raise Killed
+        done.extend(event.subject_id for event in events)
+
+    with it_is(NOON) as journey:
+        tell(app, 1)
+        crash(app, lease_seconds=1)
+        journey.shift(timedelta(seconds=3))
+        tell(app, 2)
+        assert (steps(app, lease_seconds=1), done) == (1, [2])
+        journey.shift(timedelta(seconds=4))
+        crash(app, lease_seconds=1)
+        journey.shift(timedelta(seconds=11))
+        assert steps(app, lease_seconds=1) == 0
+        journey.shift(timedelta(seconds=8))
+        assert (steps(app, lease_seconds=1), done) == (1, [2, 1])
+
+
 def test_poison_does_not_keep_other_jobs_waiting(app: Flask) -> None:
     done: list[int] = []
     outbox.on("bell.rang")(poison)
@@ -419,32 +444,33 @@ class Hold:
 
 def test_a_late_worker_does_not_hurt_the_one_that_took_over(app: Flask) -> None:
     hold = Hold()
-    outbox.on("bell.rang")(named(hold))
-    with it_is(NOON) as journey:
-        tell(app, 1)
-        first = threading.Thread(target=step, args=(app,))
-        first.start()
-        assert hold.entered[0].wait(20)
-        journey.shift(MINUTE)
-        second = threading.Thread(target=step, args=(app,))
-        second.start()
-        assert hold.entered[1].wait(20)
-        (before,) = jobs(app)
-        hold.let_go[0].set()
-        first.join()
-        (after,) = jobs(app)
-        assert (after.lease, after.leased_until) == (before.lease, before.leased_until)
-        assert after.lease is not None
-        hold.let_go[1].set()
-        second.join()
-    assert jobs(app) == []
 
-
-def named(hold: Hold) -> Callable[[Sequence[Event]], None]:
+    @outbox.on("bell.rang")
     def hear(events: Sequence[Event]) -> None:
         hold(events)
 
-    return hear
+    before, after = taken_over(app, hold)
+    assert (after.lease, after.leased_until) == (before.lease, before.leased_until)
+    assert after.lease is not None
+
+
+def taken_over(app: Flask, hold: Hold) -> tuple[Job, Job]:
+    """A job that a second worker took over, before and after the first one comes to its end."""
+    workers = [threading.Thread(target=step, args=(app,)) for _ in range(2)]
+    with it_is(NOON) as journey:
+        tell(app, 1)
+        for worker, entered in zip(workers, hold.entered, strict=True):
+            journey.shift(MINUTE)
+            worker.start()
+            assert entered.wait(20)
+        found = []
+        for worker, let_go in zip(workers, hold.let_go, strict=True):
+            found += jobs(app)
+            let_go.set()
+            worker.join()
+    assert jobs(app) == []
+    before, after = found
+    return before, after
 
 
 def test_a_late_workers_failure_does_not_touch_the_others_lease(app: Flask) -> None:
@@ -457,22 +483,8 @@ def test_a_late_workers_failure_does_not_touch_the_others_lease(app: Flask) -> N
         if late:
             raise OSError("too late anyway")
 
-    with it_is(NOON) as journey:
-        tell(app, 1)
-        first = threading.Thread(target=step, args=(app,))
-        first.start()
-        assert hold.entered[0].wait(20)
-        journey.shift(MINUTE)
-        second = threading.Thread(target=step, args=(app,))
-        second.start()
-        assert hold.entered[1].wait(20)
-        hold.let_go[0].set()
-        first.join()
-        (job,) = jobs(app)
-        assert (job.failures, job.error) == (0, None)
-        hold.let_go[1].set()
-        second.join()
-    assert jobs(app) == []
+    _, after = taken_over(app, hold)
+    assert (after.failures, after.error) == (0, None)
 
 
 def test_still_working_lengthens_the_lease(app: Flask) -> None:
