@@ -5,9 +5,10 @@ from here. A wrong value stops the start with one clear line.
 """
 
 import os
+import re
 import secrets
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,6 +23,8 @@ from pydantic_settings import (
 
 EXAMPLE_KEYS = frozenset({"changeme", "secret", "secret-key", "dev", "test", "example", "password", "fachkreis"})
 SHORTEST_KEY = 32
+_DOMAIN = re.compile(r"(?=.{1,180}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+_NO_SETTINGS = {"FORUM_SEED", "FORUM_KILLS", "FORUM_TEST_DATABASE", "FORUM_CRASH_AT"}  # they steer tests
 
 
 class WrongSetting(Exception):
@@ -53,6 +56,31 @@ class Settings(BaseSettings):
     job_attempts: int = Field(10, ge=1, le=100, description="Failures after which a job waits for a person.")
     worker_pause_seconds: float = Field(0.5, gt=0, le=60, description="How often an idle worker looks for jobs.")
     sqlite_cache_megabytes: int = Field(8, ge=1, le=4096, description="Page cache of each SQLite connection.")
+    mail_server: str = Field(
+        "", description="SMTP server; empty means that mails are kept as files in the instance folder."
+    )
+    mail_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
+    mail_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="starttls or tls; none only for a server on this machine. No mail goes out in clear otherwise.",
+    )
+    mail_username: str = Field("", description="User name at the SMTP server; empty means that it asks for none.")
+    mail_password: SecretStr = Field(SecretStr(""), description="Password at the SMTP server.")
+    mail_from: str = Field(
+        "", description="Address all mails come from; empty means fachkreis@ the public address's host."
+    )
+    mail_domain: str = Field(
+        "", description="Domain whose every address reaches the network; empty means plus addresses on mail_from."
+    )
+    mail_wait_minutes: int = Field(
+        5,
+        ge=0,
+        le=120,
+        description="Minutes a mail about a post waits, so that an edit or a deletion reaches everybody.",
+    )
+    mail_give_up_days: int = Field(
+        5, ge=1, le=30, description="Days after which a mail that no server takes is given up."
+    )
     meaning: bool = Field(True, description="Search by meaning too, where the extra [meaning] is installed.")
     log_level: Annotated[str, NoDecode] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     demo: bool = Field(False, description="Set by `forum demo` alone: one-click sign-in with invented people.")
@@ -71,6 +99,22 @@ class Settings(BaseSettings):
         if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
             raise ValueError("must look like https://forum.example.org")
         return value.rstrip("/")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        local, _at, domain = value.rpartition("@")
+        # Ours stands in every header and envelope, with a part for the member added: so it is a plain one.
+        if value and not (re.fullmatch(r"[A-Za-z0-9._-]{1,20}", local) and _DOMAIN.fullmatch(domain)):
+            raise ValueError("must look like forum@example.org, with at most 20 characters before the @")
+        return value.lower()
+
+    @field_validator("mail_domain")
+    @classmethod
+    def _a_domain(cls, value: str) -> str:
+        if value and not _DOMAIN.fullmatch(value):
+            raise ValueError("must look like forum.example.org")
+        return value.lower()
 
     @field_validator("time_zone")
     @classmethod
@@ -135,6 +179,11 @@ class Settings(BaseSettings):
         return self.public_url or "http://127.0.0.1:5000"
 
     @property
+    def mail_address(self) -> str:
+        """The one address all mails come from, so that SPF, DKIM and DMARC hold."""
+        return self.mail_from or f"fachkreis@{urlsplit(self.public_url).hostname or 'localhost'}"
+
+    @property
     def https(self) -> bool:
         """Whether members come over TLS, so that cookies may insist on it."""
         return self.public_url.startswith("https://")
@@ -157,7 +206,7 @@ def load(**given: Any) -> Settings:
     given["instance"] = Path(given["instance"]).resolve() if "instance" in given else instance_folder()
     known = {f"FORUM_{name.upper()}" for name in Settings.model_fields}
     for name in sorted(os.environ):
-        if name.startswith("FORUM_") and name not in known | {"FORUM_SEED", "FORUM_KILLS", "FORUM_TEST_DATABASE"}:
+        if name.startswith("FORUM_") and name not in known | _NO_SETTINGS:
             raise WrongSetting(f"{name}: there is no such setting; `forum check` lists all of them")
     try:
         return Settings(**given)

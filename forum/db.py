@@ -27,15 +27,18 @@ from sqlalchemy import (
     TypeDecorator,
     event,
     literal_column,
+    text,
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase
 
+from forum import failpoints
 from forum.config import Settings
 
 # 3.7.0 to 3.51.2 can corrupt a WAL database that two processes write or checkpoint at once ("WAL-reset bug").
 SAFE_SQLITE = (3, 51, 3)
 _WRITES = "forum_writes"
+_LIGHTLY = "forum_lightly"
 
 
 class Base(DeclarativeBase):
@@ -144,19 +147,32 @@ def _prepare_sqlite(engine: Engine, settings: Settings) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        execute = connection.connection.dbapi_connection.execute
+        lightly = options.get(_LIGHTLY, False)
+        if connection.info.get(_LIGHTLY, False) != lightly:
+            execute(f"PRAGMA synchronous={'NORMAL' if lightly else 'FULL'}")
+            connection.info[_LIGHTLY] = lightly
+        execute("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
 
 
 @contextmanager
-def transaction() -> Iterator[None]:
-    """Do all of it or nothing. Only doors open one; this is the only commit there is."""
+def transaction(lightly: bool = False) -> Iterator[None]:
+    """Do all of it or nothing. Only doors open one; this is the only commit there is.
+
+    Lightly: it survives the end of the process, but the disk is not waited for. That is for what a power cut may
+    take back, as that a mail was sent: then it is sent once more.
+    """
     session = db.session
     session.rollback()  # a read that came before must not become a write that fails
-    session.connection(execution_options={_WRITES: True})
+    session.connection(execution_options={_WRITES: True, _LIGHTLY: lightly})
+    if lightly and on_postgres():
+        session.execute(text("SET LOCAL synchronous_commit TO off"))
     try:
         yield
+        failpoints.reach("db.committing")
         session.commit()
+        failpoints.reach("db.committed")
     except BaseException:
         session.rollback()
         raise

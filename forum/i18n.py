@@ -47,13 +47,14 @@ def speak(code: str | None, zone: str | None = None) -> None:
 
 
 @contextmanager
-def speaking(code: str) -> Iterator[None]:
-    """Speak a language for a while."""
-    token = _language.set(code if code in languages() else "de")
+def speaking(code: str, zone: str | None = None) -> Iterator[None]:
+    """Speak a language, and a time zone, for a while."""
+    before = _language.set(code if code in languages() else "de"), _zone.set(ZoneInfo(zone) if zone else _zone.get())
     try:
         yield
     finally:
-        _language.reset(token)
+        _language.reset(before[0])
+        _zone.reset(before[1])
 
 
 @cache
@@ -118,6 +119,12 @@ def day(moment: datetime) -> str:
 @lru_cache(maxsize=4096)
 def _day(on: date, code: str) -> str:
     return format_date(on, gettext("d MMMM y"), locale=code)
+
+
+def appointment(moment: datetime) -> str:
+    """A moment to come: "Monday, 30 November, 7:00"."""
+    here = local(moment)
+    return f"{format_date(here, gettext('EEEE, d MMMM'), locale=_language.get())}, {here.hour}:{here.minute:02}"
 
 
 def exact(moment: datetime) -> str:

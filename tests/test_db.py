@@ -174,6 +174,20 @@ def everything(app: Flask) -> dict[str, int]:
         }
 
 
+def test_one_light_transaction_makes_no_other_light(app: Flask, settings: Settings) -> None:
+    def waits_for_the_disk() -> bool:
+        if settings.on_sqlite:
+            return pragma("synchronous") == 2
+        return db.session.scalar(text("SHOW synchronous_commit")) == "on"
+
+    with app.app_context():
+        with transaction(lightly=True):
+            assert not waits_for_the_disk()
+        assert waits_for_the_disk()
+        with transaction():
+            assert waits_for_the_disk()
+
+
 # Moments
 
 

@@ -1,18 +1,22 @@
 """Who may see and run an area. `may_read` is the one place that decides what anybody sees."""
 
-from sqlalchemy import ColumnElement, bindparam, or_, select
+from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, bindparam, or_, select
 
 from forum.areas.models import Area, AreaMember
 from forum.members.models import Viewer
 
+_VIEWER: SQLColumnExpression[int] = bindparam("viewer_id", type_=Integer)
 
-def may_read() -> ColumnElement[bool]:
+
+def may_read(viewer_id: SQLColumnExpression[int] = _VIEWER) -> ColumnElement[bool]:
     """The condition on Area under which the viewer, bound as `viewer_id`, sees it and all that is in it.
+
+    For many viewers at once, as when a post is mailed, `viewer_id` is the column that holds them.
 
     A closed area shows to its named members alone: not to facilitators, not to administrators. An
     administrator who needs to see one has to be named for it, which is written down.
     """
-    named = select(AreaMember.area_id).where(AreaMember.member_id == bindparam("viewer_id"))
+    named = select(AreaMember.area_id).where(AreaMember.member_id == viewer_id)
     return or_(Area.access != "closed", Area.id.in_(named))
 
 
@@ -21,7 +25,7 @@ def facilitates() -> ColumnElement[bool]:
     return (
         select(AreaMember.area_id)
         .where(
-            AreaMember.member_id == bindparam("viewer_id"),
+            AreaMember.member_id == _VIEWER,
             AreaMember.area_id == Area.id,
             AreaMember.facilitates,
         )

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from forum.db import Base, UTCDateTime
 
+Purpose = Literal["welcome", "reset"]
 Role = Literal["member", "facilitator", "administrator"]
 ROLES: tuple[Role, ...] = get_args(Role)
 # An imported person wrote posts elsewhere and has no access here; a closed account is work of a later day.
@@ -56,6 +57,10 @@ class Member(Base):
     joined_at: Mapped[datetime] = mapped_column(UTCDateTime)
     # What was written before this moment counts as read, so that a newcomer does not start with a debt.
     caught_up_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    # Since when mails to the address come back for good; none are sent until the member says that it works.
+    bounced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # Part of every reply address given to the member: counted up, all of them stop working.
+    mail_epoch: Mapped[int] = mapped_column(default=0)
 
     organisation: Mapped[Organisation | None] = relationship()
 
@@ -78,6 +83,20 @@ class SignIn(Base):
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
+class KnownDevice(Base):
+    """A kind of device from which a member has signed in, and when first: a mail tells of one that is new."""
+
+    __tablename__ = "known_device"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    # Its `device_name`; empty for all that cannot be told.
+    device: Mapped[str]
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (UniqueConstraint("member_id", "device"),)
+
+
 class Guess(Base):
     """One failed attempt to sign in; kept in a table so that a restart forgives nobody."""
 
@@ -92,15 +111,25 @@ class Guess(Base):
 
 
 class SignInLink(Base):
-    """A link that lets a member in once to set a password; the row holds its fingerprint."""
+    """A link that lets a member in once to set a password; the row holds its fingerprint.
+
+    The key is made from the row's nonce with the network's secret, so that the mail can be written when it is sent.
+    """
 
     __tablename__ = "sign_in_link"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)
+    nonce: Mapped[str]
+    purpose: Mapped[str]
     member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), index=True)
+    # Who invites; none is the operator, or the member asking for a reset.
+    inviter_id: Mapped[int | None] = mapped_column(ForeignKey("member.id"))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    __table_args__ = (CheckConstraint("purpose IN ('welcome', 'reset')", name="purpose"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +143,8 @@ class Viewer:
     organisation_id: int | None = None
     caught_up_at: datetime | None = None
     sign_in_id: int | None = None
+    # The own address while mails to it come back, so that every page can say so.
+    bounced_address: str | None = None
 
     @property
     def is_facilitator(self) -> bool:
@@ -129,6 +160,17 @@ class Viewer:
     def initials(self) -> str:
         """Two letters in place of a face."""
         return initials(self.name)
+
+
+# What a browser says of itself, in the order in which one gives the other's name as well.
+_BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "FxiOS": "Firefox", "Chrome/": "Chrome", "CriOS": "Chrome", "Safari/": "Safari"}  # fmt: skip  # noqa: E501
+_SYSTEMS = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": "Windows", "Mac OS": "Mac", "Linux": "Linux"}  # fmt: skip  # noqa: E501
+
+
+def device_name(user_agent: str) -> str:
+    """A device as its owner would call it: "Firefox, Windows"; empty when it cannot be told."""
+    parts = (next((name for sign, name in signs.items() if sign in user_agent), "") for signs in (_BROWSERS, _SYSTEMS))
+    return ", ".join(part for part in parts if part)
 
 
 def initials(name: str) -> str:

@@ -8,6 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from forum import failpoints
 from forum.db import db
 
 
@@ -15,6 +16,8 @@ def upgrade() -> None:
     """Bring the database to the newest step; safe to repeat, and to be interrupted."""
     with db.engine.begin() as connection:
         command.upgrade(_config(connection), "head")
+        failpoints.reach("migrations.committing")
+    failpoints.reach("migrations.committed")
 
 
 def is_current() -> bool:

@@ -6,8 +6,10 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
 import forum.areas.models
+import forum.mail.models
 import forum.members.models
 import forum.moderation.models
+import forum.notifications.models
 import forum.outbox
 import forum.practices.models
 import forum.search.attachments
@@ -17,6 +19,7 @@ import forum.search.saved
 import forum.search.thesaurus
 import forum.search.vectors
 import forum.threads.models  # noqa: F401 - imported so that the metadata holds every table
+from forum import failpoints
 from forum.db import Base, UTCDateTime
 
 
@@ -29,5 +32,6 @@ connection = context.config.attributes["connection"]
 context.configure(
     connection=connection, target_metadata=Base.metadata, render_item=_plain_types, render_as_batch=True,
     transaction_per_migration=False,
+    on_version_apply=lambda **_step: failpoints.reach("migrations.step"),
 )  # fmt: skip
 context.run_migrations()

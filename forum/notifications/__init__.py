@@ -1,0 +1,1 @@
+"""What members hear of, by which mail and when."""
