@@ -103,3 +103,5 @@ def _log(
         at=clock.now(),
     )
     db.session.add(entry)
+    db.session.flush()
+    outbox.record("moderation.decided", entry.id, actor.id, thread_id=entry.thread_id)

@@ -92,7 +92,7 @@ def edit(actor: Viewer, opened: Opened, post: Post, body: str, version: int, tit
     )
     post.body, post.edited_at, post.version = body, clock.now(), post.version + 1
     write_html(post)
-    outbox.record("post.edited", post.id, actor.id, thread_id=post.thread_id)
+    outbox.record("post.edited", post.id, actor.id, thread_id=post.thread_id, version=post.version)
     return post
 
 

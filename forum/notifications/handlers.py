@@ -1,0 +1,124 @@
+"""What becomes a mail: each event of which somebody hears by mail makes rows of those who do."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
+
+from flask import current_app
+from sqlalchemy import and_, func, or_, select, tuple_
+
+from forum.config import Settings
+from forum.db import AnyRow, db, transaction
+from forum.members.models import SignInLink
+from forum.members.queries import people_by_handle
+from forum.moderation.models import ModerationEntry
+from forum.notifications.models import MailKind
+from forum.notifications.outgoing import dropped, due
+from forum.notifications.recipients import post_recipients, wanted_decisions, wanted_marks
+from forum.outbox import Event, on
+from forum.practices.models import Mark
+from forum.text import mentioned
+from forum.threads.models import Post, PostVersion, Thread
+
+
+@on("thread.started", "post.created", batch=20)
+def mail_posts(events: Sequence[Event]) -> None:
+    """A new post: mail to everybody who watches for it, is mentioned or answered."""
+    opening = _opening_posts(event.subject_id for event in events if event.name == "thread.started")
+    for event in events:
+        post_id = opening[event.subject_id] if event.name == "thread.started" else event.subject_id
+        _mail_post(post_id, post_recipients(post_id), event)
+
+
+@on("post.edited", batch=20)
+def mail_new_mentions(events: Sequence[Event]) -> None:
+    """An edited post: mail to whom it mentions now and did not mention before."""
+    for event in events:
+        hearing = post_recipients(event.subject_id, only_mentioned=True)
+        if hearing:
+            _mail_post(event.subject_id, hearing.keys() - _mentioned_before(event), event)
+
+
+@on("post.restored", batch=20)
+def mail_restored_posts(events: Sequence[Event]) -> None:
+    """A post that is there again: mail to those whose mail was dropped while it was deleted."""
+    for event in events:
+        _mail_post(event.subject_id, dropped("post", event.subject_id), event)
+
+
+@on("post.recommended", "post.helped", batch=50)
+def mail_marks(events: Sequence[Event]) -> None:
+    """A mark that was given and stands: mail to the author of the post."""
+    given = [event.ids["mark_id"] for event in events if event.name == "post.recommended"]
+    helped = [(event.subject_id, event.actor_id) for event in events if event.name == "post.helped"]
+    by_asker = and_(tuple_(Mark.post_id, Mark.member_id).in_(helped), Mark.kind == "helpful")
+    marks = db.session.execute(
+        select(Mark.id, Post.author_id.label("member_id"), Mark.created_at.label("at"))
+        .join(Post, Post.id == Mark.post_id)
+        .where(or_(Mark.id.in_(given), by_asker))
+        .order_by(Mark.id)
+    ).all()
+    told = wanted_marks([mark.id for mark in marks])
+    _mail_each("mark", [mark for mark in marks if mark.id in told], _wait())
+
+
+@on("moderation.decided", batch=50)
+def mail_decisions(events: Sequence[Event]) -> None:
+    """What a facilitator did to a post or thread: mail to its author."""
+    told = wanted_decisions([event.subject_id for event in events])
+    author = func.coalesce(Post.author_id, Thread.author_id).label("member_id")
+    entries = (
+        select(ModerationEntry.id, author, ModerationEntry.at)
+        .join(Thread, Thread.id == ModerationEntry.thread_id)
+        .outerjoin(Post, Post.id == ModerationEntry.post_id)
+        .where(ModerationEntry.id.in_(told))
+        .order_by(ModerationEntry.id)
+    )
+    _mail_each("decision", db.session.execute(entries).all(), _wait())
+
+
+@on("member.link_made", batch=50)
+def mail_links(events: Sequence[Event]) -> None:
+    """A link that lets somebody in: mail at once, since somebody waits for it."""
+    made = SignInLink.id.in_([event.subject_id for event in events])
+    links = select(SignInLink.id, SignInLink.member_id, SignInLink.created_at.label("at")).where(made)
+    _mail_each("link", db.session.execute(links).all())
+
+
+@on("member.signed_in_anew", batch=50)
+def mail_sign_ins(events: Sequence[Event]) -> None:
+    """A sign-in from a device that is new: mail at once, in case it was somebody else."""
+    signed_in = select(Event.id, Event.actor_id.label("member_id"), Event.at)
+    _mail_each("sign_in", db.session.execute(signed_in.where(Event.id.in_([event.id for event in events]))).all())
+
+
+def _mail_post(post_id: int, member_ids: Collection[int], event: Event) -> None:
+    """Let these hear of a post; a transaction for each post, so that a large circle holds nobody up."""
+    if member_ids:
+        with transaction():
+            due("post", post_id, member_ids, f"post:{post_id}", event.at + _wait())
+
+
+def _mail_each(kind: MailKind, rows: Sequence[AnyRow], wait: timedelta = timedelta()) -> None:
+    """Let one member hear of each of these."""
+    if rows:
+        with transaction():
+            for row in rows:
+                due(kind, row.id, [row.member_id], f"{kind}:{row.id}", row.at + wait)
+
+
+def _wait() -> timedelta:
+    settings: Settings = current_app.extensions["forum.settings"]
+    return timedelta(minutes=settings.mail_wait_minutes)
+
+
+def _opening_posts(thread_ids: Iterable[int]) -> dict[int, int]:
+    """The first posts of these threads: thread → post."""
+    first = select(Post.thread_id, Post.id).where(Post.thread_id.in_(list(thread_ids)), Post.number == 1)
+    return {row.thread_id: row.id for row in db.session.execute(first)}
+
+
+def _mentioned_before(event: Event) -> set[int]:
+    """Whom the post mentioned before this edit."""
+    replaced = (PostVersion.post_id == event.subject_id) & (PostVersion.version == event.ids["version"] - 1)
+    body = db.session.scalar(select(PostVersion.body).where(replaced)) or ""
+    return {member_id for member_id, _name in people_by_handle(mentioned(body)).values()}

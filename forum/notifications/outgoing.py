@@ -1,0 +1,54 @@
+"""The mails that are due: made beside what caused them, kept for a month after they went."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from forum import clock
+from forum.db import db, on_postgres
+from forum.notifications.models import MailKind, OutgoingMail
+
+KEPT = timedelta(days=30)
+
+
+def due(kind: MailKind, subject_id: int, member_ids: Iterable[int], key_prefix: str, due_at: datetime) -> None:
+    """Let these members be mailed about this, once each: who has the mail gets no other.
+
+    A mail that was dropped, because the post was deleted for a while, gets another chance.
+    """
+    now = clock.now()
+    rows = [
+        {
+            "key": f"{key_prefix}:{member_id}",
+            "member_id": member_id,
+            "kind": kind,
+            "subject_id": subject_id,
+            "made_at": now,
+            "due_at": due_at,
+        }
+        for member_id in member_ids
+    ]
+    if not rows:
+        return
+    new = (postgresql.insert if on_postgres() else sqlite.insert)(OutgoingMail)
+    again = {"state": "waiting", "due_at": new.excluded.due_at, "attempts": 0, "answer": None, "done_at": None}
+    anew = new.on_conflict_do_update(
+        index_elements=[OutgoingMail.key], set_=again, where=OutgoingMail.state == "dropped"
+    )
+    db.session.connection().execute(anew, rows)
+
+
+def dropped(kind: MailKind, subject_id: int) -> list[int]:
+    """The members whose mail about this was dropped."""
+    about = (OutgoingMail.kind == kind) & (OutgoingMail.subject_id == subject_id)
+    return list(db.session.scalars(select(OutgoingMail.member_id).where(about, OutgoingMail.state == "dropped")))
+
+
+def forget_old_mails() -> None:
+    """Forget the mails that went, or were dropped, longer ago than they are kept; those that failed stay."""
+    # A digest that was dropped stays: the member's next one begins where it began.
+    told = (OutgoingMail.state == "dropped") & (OutgoingMail.kind != "digest")
+    done = or_(OutgoingMail.state == "sent", told)
+    db.session.execute(delete(OutgoingMail).where(done, OutgoingMail.done_at < clock.now() - KEPT))
