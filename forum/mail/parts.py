@@ -64,6 +64,10 @@ class Part(Message):
             raise Unreadable("too_many_headers")
         super().set_raw(name, value)
 
+    def get_payload(self, i: int | None = None, decode: bool = False) -> Any:  # noqa: ARG002 - the library's signature
+        """The payload as it came: the library would decode it by whatever the mail calls its charset, and may raise."""
+        return self._payload  # type: ignore[attr-defined]  # the stubs leave it out
+
     def get_content_type(self) -> str:
         """The media type, lower-case. `text/plain` when it is missing or broken (RFC 2045, 5.2)."""
         value = raw_header(self, "content-type")

@@ -2,20 +2,34 @@
 
 import re
 import unicodedata
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from forum import clock, i18n, outbox
 from forum.db import db, lock
-from forum.errors import Invalid, Refused, require
+from forum.errors import Invalid, Missing, Refused, require
 from forum.members import passwords, queries
-from forum.members.models import ROLES, Guess, Member, Network, Organisation, SignIn, SignInLink, Viewer
+from forum.members.models import (
+    ROLES,
+    Guess,
+    KnownDevice,
+    Member,
+    Network,
+    Organisation,
+    Purpose,
+    SignIn,
+    SignInLink,
+    Viewer,
+    device_name,
+)
 from forum.members.rules import can_administer, can_sign_in
 from forum.text import slug, tidy
 from forum.tokens import fingerprint, new_key
 
+RESET_LASTS = timedelta(hours=1)
 _SEEN_EVERY = timedelta(minutes=10)
 # A name that a mail program would turn into a link is a way to send people elsewhere in our name.
 _LINK_IN_NAME = re.compile(r"://|www\.|@|\.(?:com|de|net|org|info|eu)\b", re.IGNORECASE)
@@ -28,6 +42,7 @@ outbox.nobody_hears(
     "member.suspended",
     "member.reinstated",
     "member.signed_in",
+    "member.address_works",
 )
 
 
@@ -95,11 +110,13 @@ def change_role(actor: Viewer | None, member: Member, role: str) -> None:
 
 
 def suspend(actor: Viewer | None, member: Member) -> None:
-    """Shut somebody out for now, on every device at once."""
+    """Shut somebody out for now, on every device at once; links and reply addresses are worth nothing any more."""
     require(actor is None or can_administer(actor))
     if member.role == "administrator" and member.state == "active":
         _keep_an_administrator()
     member.state = "suspended"
+    member.mail_epoch += 1
+    _end_links(member.id)
     db.session.execute(delete(SignIn).where(SignIn.member_id == member.id))
     outbox.record("member.suspended", member.id, actor.id if actor else None)
 
@@ -111,30 +128,68 @@ def reinstate(actor: Viewer | None, member: Member) -> None:
     outbox.record("member.reinstated", member.id, actor.id if actor else None)
 
 
-def sign_in_link(member: Member, days: int) -> str:
-    """Make a link's key that lets the member in once; earlier ones stop working."""
+def make_link(
+    member: Member, purpose: Purpose, lasts: timedelta, secret: str, inviter: Viewer | None = None
+) -> SignInLink:
+    """Make a link that lets the member in once; `queries.link_key` says its key."""
     require(can_sign_in(member), "suspended")
+    # A new invitation replaces the one before. Of resets several may be open: mails overtake each other,
+    # and anybody may ask for one, which must not take from the member the one that is just being used.
+    if purpose == "welcome":
+        _end_links(member.id, SignInLink.purpose == "welcome")
     now = clock.now()
-    db.session.execute(
-        update(SignInLink).where(SignInLink.member_id == member.id, SignInLink.used_at.is_(None)).values(used_at=now)
+    link = SignInLink(
+        nonce=new_key(),
+        purpose=purpose,
+        member_id=member.id,
+        inviter_id=inviter.id if inviter else None,
+        created_at=now,
+        expires_at=now + lasts,
     )
-    key = new_key()
-    db.session.add(SignInLink(key=fingerprint(key), member_id=member.id, expires_at=now + timedelta(days=days)))
-    return key
+    link.key = fingerprint(queries.link_key(link, secret))
+    db.session.add(link)
+    db.session.flush()
+    return link
+
+
+def invite(actor: Viewer | None, member: Member, lasts: timedelta, secret: str) -> SignInLink:
+    """Mail a link to a member who has not been here yet; without actor it is the network that invites."""
+    require(actor is None or can_administer(actor))
+    require(member.password is None, "already_here")
+    return _mail_link(member, "welcome", lasts, secret, actor)
+
+
+def ask_for_reset(email: str, secret: str) -> None:
+    """Mail a link to whoever has this address; who asked learns nothing, also not that it was too often."""
+    member = queries.member_by_email(email)
+    if member is not None:
+        with suppress(Refused):
+            _mail_link(member, "reset", RESET_LASTS, secret)
+
+
+def _mail_link(
+    member: Member, purpose: Purpose, lasts: timedelta, secret: str, inviter: Viewer | None = None
+) -> SignInLink:
+    """Have a link mailed, unless that would fill the member's mailbox."""
+    lock(select(Member.id).where(Member.id == member.id))
+    require(not queries.too_many_links(member.id), "too_many_links")
+    link = make_link(member, purpose, lasts, secret, inviter)
+    outbox.record("member.link_made", link.id, inviter.id if inviter else None)
+    return link
 
 
 def use_link(key: str, password: str, repeated: str) -> Member:
-    """Set the password of the member whose link this is, and use the link up."""
-    lock(select(SignInLink.id).where(SignInLink.key == fingerprint(key)))
+    """Set the password of the member whose link this is, and use all links of the member up."""
+    whose = select(SignInLink.member_id).where(SignInLink.key == fingerprint(key)).scalar_subquery()
+    lock(select(Member.id).where(Member.id == whose))
     link = queries.open_link(key)
     if link is None:
         raise Invalid("link_used_up")
     if password != repeated:
         raise Invalid("passwords_differ", "repeated")
     member = db.session.get_one(Member, link.member_id)
-    require(can_sign_in(member), "suspended")
     member.password = passwords.hashed(password)
-    link.used_at = clock.now()
+    _end_links(member.id)
     db.session.execute(delete(SignIn).where(SignIn.member_id == member.id))
     return member
 
@@ -147,7 +202,21 @@ def sign_in(member: Member, device: str) -> str:
     db.session.add(entry)
     db.session.flush()
     outbox.record("member.signed_in", member.id, member.id)
+    _note_device(member, device_name(device))
     return key
+
+
+def _note_device(member: Member, name: str) -> None:
+    """Remember this kind of device; of one that is new the member hears, but for the very first."""
+    lock(select(Member.id).where(Member.id == member.id))
+    known = set(db.session.scalars(select(KnownDevice.device).where(KnownDevice.member_id == member.id)))
+    if name in known:
+        return
+    device = KnownDevice(member_id=member.id, device=name, at=clock.now())
+    db.session.add(device)
+    db.session.flush()
+    if known:
+        outbox.record("member.signed_in_anew", device.id, member.id)
 
 
 def note_guess(email: str, origin: str) -> None:
@@ -186,7 +255,23 @@ def change_password(actor: Viewer, present: str, new: str, repeated: str) -> Non
     if new != repeated:
         raise Invalid("passwords_differ", "repeated")
     member.password = passwords.hashed(new)
+    _end_links(actor.id)
     db.session.execute(delete(SignIn).where(SignIn.member_id == actor.id, SignIn.id != actor.sign_in_id))
+
+
+def address_works(actor: Viewer, member_id: int | None = None) -> None:
+    """Have mails sent again to an address that did not take them: one's own or, as administrator, another's."""
+    member = db.session.get(Member, actor.id if member_id is None else member_id)
+    if member is None:
+        raise Missing
+    require(member.id == actor.id or can_administer(actor))
+    member.bounced_at = None
+    outbox.record("member.address_works", member.id, actor.id)
+
+
+def _end_links(member_id: int, *which: ColumnElement[bool]) -> None:
+    mine = update(SignInLink).where(SignInLink.member_id == member_id, SignInLink.used_at.is_(None), *which)
+    db.session.execute(mine.values(used_at=clock.now()))
 
 
 def _keep_an_administrator() -> None:

@@ -10,9 +10,10 @@ from sqlalchemy.orm import joinedload
 from forum import clock
 from forum.db import AnyRow, db, read
 from forum.members.models import Guess, Member, Network, Organisation, SignIn, SignInLink, Viewer
-from forum.tokens import fingerprint
+from forum.tokens import derived_key, fingerprint
 
 GUESSES_PER_ADDRESS, ADDRESS_WINDOW = 10, timedelta(minutes=15)
+LINKS_PER_HOUR, LINKS_PER_DAY = 3, 30
 GUESSES_PER_ORIGIN, ORIGIN_WINDOW = 50, timedelta(hours=1)
 
 _SIGNED_IN = (
@@ -23,6 +24,8 @@ _SIGNED_IN = (
         Member.language,
         Member.organisation_id,
         Member.caught_up_at,
+        Member.email,
+        Member.bounced_at,
         SignIn.id.label("sign_in_id"),
         SignIn.seen_at,
         Network.name.label("network_name"),
@@ -60,6 +63,11 @@ def member_by_email(email: str) -> Member | None:
 def member(member_id: int) -> Member:
     """The member of this number, who exists."""
     return db.session.get_one(Member, member_id)
+
+
+def member_or_none(member_id: int) -> Member | None:
+    """The member of this number, where a number came from outside and may be nobody's any more."""
+    return db.session.get(Member, member_id)
 
 
 def members_by_uid(uids: Sequence[str]) -> list[Member]:
@@ -137,6 +145,21 @@ def devices(viewer: Viewer) -> Sequence[SignIn]:
     ).all()
 
 
+def link_key(link: SignInLink, secret: str) -> str:
+    """The key of a link, made again from its row: it stands in the address `/welcome/KEY`."""
+    return derived_key(secret, link.purpose, link.nonce, str(link.member_id))
+
+
+def too_many_links(member_id: int) -> bool:
+    """Whether as many links were made for the member of late as may be mailed to one address."""
+    since = {timedelta(hours=1): LINKS_PER_HOUR, timedelta(days=1): LINKS_PER_DAY}
+    made = select(func.count()).select_from(SignInLink).where(SignInLink.member_id == member_id)
+    return any(
+        (db.session.scalar(made.where(SignInLink.created_at > clock.now() - window)) or 0) >= most
+        for window, most in since.items()
+    )
+
+
 def open_link(key: str) -> SignInLink | None:
     """The sign-in link with this key, if it can still be used."""
     return db.session.scalar(
@@ -159,6 +182,12 @@ def too_many_guesses(email: str, origin: str) -> bool:
 
 def _guesses(of: Any, since: datetime) -> int:
     return db.session.scalar(select(func.count()).select_from(Guess).where(of, Guess.at > since)) or 0
+
+
+def active_administrators() -> Sequence[AnyRow]:
+    """The administrators one can turn to, by name."""
+    active = (Member.role == "administrator") & (Member.state == "active")
+    return db.session.execute(select(Member.id, Member.name).where(active).order_by(Member.name, Member.id)).all()
 
 
 def administrators() -> int:

@@ -1,9 +1,9 @@
-"""Coming and going: sign in, sign out, and the link that lets a new member in."""
+"""Coming and going: sign in, sign out, and the link for who is new or lost the password."""
 
 import json
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, request
 
 from forum.db import transaction
 from forum.errors import Invalid, Unready
@@ -11,6 +11,7 @@ from forum.members import actions, passwords, queries
 from forum.members.models import Member
 from forum.web import session
 from forum.web.door import route
+from forum.web.later import later
 from forum.web.pages import go, own_path, page, said, sent
 
 
@@ -87,12 +88,24 @@ def sign_out() -> Response:
     return go("/sign-in")
 
 
+@route("/sign-in/forgotten", allow="anyone")
+def forgotten() -> Response:
+    """Ask for a mail with a link, or read that it is on its way."""
+    return page("access/forgotten.html", here="sign-in", asked="asked" in request.args)
+
+
+@route("/sign-in/forgotten", allow="anyone", methods=("POST",), own_transaction=True)
+def ask_for_reset() -> Response:
+    """Answer everybody alike; whether the address is a member's is looked up when the answer has gone."""
+    email, secret = sent("email"), str(current_app.secret_key)
+    later(lambda: actions.ask_for_reset(email, secret))
+    return go("/sign-in/forgotten?asked")
+
+
 @route("/welcome/<key>", allow="anyone")
 def welcome(key: str) -> Response:
     """What a sign-in link shows; a mail scanner that fetches it uses nothing up."""
-    if queries.open_link(key) is None:
-        raise Invalid("link_used_up")
-    return page("access/welcome.html", key=key, errors={}, least=passwords.SHORTEST)
+    return _choice_of_password(key)
 
 
 @route("/welcome/<key>", allow="anyone", methods=("POST",))
@@ -101,11 +114,19 @@ def do_welcome(key: str) -> Response:
     try:
         member = actions.use_link(key, sent("password"), sent("repeated"))
     except Invalid as problem:
-        if problem.code == "link_used_up":
-            raise
-        return page("access/welcome.html", 422, key=key, errors=said(problem), least=passwords.SHORTEST)
+        return _choice_of_password(key, problem)
     session.remember(member)
     return go("/")
+
+
+def _choice_of_password(key: str, problem: Invalid | None = None) -> Response:
+    link = queries.open_link(key)
+    if link is None:
+        raise Invalid("link_used_up")
+    return page(
+        "access/welcome.html", problem.status if problem else 200, key=key, reset=link.purpose == "reset",
+        errors=said(problem) if problem else {}, least=passwords.SHORTEST,
+    )  # fmt: skip
 
 
 @route("/demo/sign-in", allow="anyone", methods=("POST",), demo_only=True)
