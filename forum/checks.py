@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -12,6 +13,7 @@ from forum import clock, migrations, outbox
 from forum.areas.models import Area
 from forum.config import Settings
 from forum.db import SAFE_SQLITE, db, on_postgres, sqlite_version
+from forum.mail import delivery
 from forum.members.queries import network
 from forum.practices.actions import amounts
 from forum.search.documents import standing_by_area
@@ -45,7 +47,7 @@ def examine(settings: Settings) -> Report:
     """Look at everything."""
     state: dict[str, str] = {}
     problems: list[str] = []
-    for look in (_database, _schema, _index, _jobs, _kept_facts):
+    for look in (_database, _schema, _index, _jobs, partial(_mails, settings), _kept_facts):
         found, wrong = look()
         state.update(found)
         problems += wrong
@@ -108,6 +110,22 @@ def _jobs() -> tuple[dict[str, str], list[str]]:
     if backlog.oldest_due and clock.now() - backlog.oldest_due > LAG:
         problems.append(f"jobs have been waiting since {backlog.oldest_due:%Y-%m-%d %H:%M} UTC; is a worker running?")
     return {"jobs": f"{backlog.waiting} waiting, {backlog.failed} to be tried again, {backlog.dead} given up"}, problems
+
+
+def _mails(settings: Settings) -> tuple[dict[str, str], list[str]]:
+    """How mails go out, and whether they do."""
+    way = f"{settings.mail_server}:{settings.mail_port}" if settings.mail_server else "files in the folder outbox"
+    report = delivery.report()
+    problems = []
+    if report.died_today:
+        why = " ".join(report.given_up.split())
+        problems.append(f"{report.died_today} mails were given up since yesterday, the last: {why}; forum jobs retry")
+    if report.oldest_due and clock.now() - report.oldest_due > LAG:
+        why = " ".join(report.waits.split()) or "is a worker running?"
+        problems.append(f"mails have been waiting since {report.oldest_due:%Y-%m-%d %H:%M} UTC; {why}")
+    counts = f"{report.waiting} waiting, {report.retried} to be tried again, {report.dead} given up"
+    digest = f"{report.last_digest:%Y-%m-%d %H:%M} UTC" if report.last_digest else "none"
+    return {"mails go to": way, "mails": counts, "last digest": digest}, problems
 
 
 def _kept_facts() -> tuple[dict[str, str], list[str]]:

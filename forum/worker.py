@@ -7,18 +7,23 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Flask
 
 from forum import outbox
 from forum.config import Settings
 from forum.db import db, transaction
+from forum.mail.delivery import deliver_some
+from forum.notifications import digests
+from forum.notifications.outgoing import forget_old_mails
 from forum.search import handlers as search
 from forum.search import missed
 from forum.search.vectors import vectors
 
 DAY = 86_400.0
 SECONDS_WITHOUT_MEANING = 5.0
+SECONDS_TO_LEAVE = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -35,51 +40,68 @@ class Chore:
 def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
     """Work until told to stop; a failure is logged and never ends the worker."""
     with app.app_context():
-        search.engine().german.parts("Mietschulden")  # its words are read before a job is taken, not within its lease
+        search.warm_up()
     log.info("the worker is at work")
     chores = [
+        Chore(digests.begin_due, every=60),
         Chore(search.heal, every=20),
         Chore(search.mend_drift, every=3600),
         Chore(search.learn_words, every=DAY),
-        Chore(_forget_old_searches, every=DAY),
+        Chore(_forget_old, every=DAY),
     ]
-    meaning = threading.Thread(target=_give_meaning, args=(app, stop), name="meaning", daemon=True)
-    meaning.start()
+    meaning = _beside(app, stop, "meaning", _give_meaning, SECONDS_WITHOUT_MEANING)
+    # A mail server that takes its time holds up neither jobs nor chores.
+    mail = _beside(app, stop, "mail", partial(deliver_some, settings, stop), settings.worker_pause_seconds)
     while not stop.is_set():
         with app.app_context():
             idle = not _step(settings, chores)
         if idle:
             stop.wait(settings.worker_pause_seconds)
     meaning.join()
+    mail.join(SECONDS_TO_LEAVE)  # what a silent server was handed is sent again after the next start
 
 
-def _give_meaning(app: Flask, stop: threading.Event) -> None:
-    """Make vectors of posts, beside all else and after it: one may take a second."""
+def _beside(app: Flask, stop: threading.Event, name: str, act: Callable[[], int], pause: float) -> threading.Thread:
+    """Do something again and again in a thread of its own, with a pause whenever there was nothing to do."""
+
+    def again() -> None:
+        while not stop.is_set():
+            done = 0
+            with app.app_context():
+                try:
+                    done = act()
+                except Exception:
+                    log.exception("the %s stumbled and goes on", name)
+                finally:
+                    db.session.remove()
+            if not done:
+                stop.wait(pause)
+
+    thread = threading.Thread(target=again, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _give_meaning() -> int:
+    """Make vectors of some posts, after all else: one may take a second."""
     with suppress(OSError, AttributeError):  # where a thread cannot give way, it takes its turn
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
-    while not stop.is_set():
-        made = 0
-        with app.app_context():
-            try:
-                made = vectors().make_some()
-            except Exception:
-                log.exception("vectors could not be made")
-            finally:
-                db.session.remove()
-        if not made:
-            stop.wait(SECONDS_WITHOUT_MEANING)
+    return vectors().make_some()
 
 
-def _forget_old_searches() -> None:
+def _forget_old() -> None:
     with transaction():
         missed.forget_old()
+        forget_old_mails()
 
 
 def work_off(settings: Settings) -> int:
-    """Do all jobs that are due now; return how many there were. For commands and tests."""
+    """Do all jobs that are due now, then send what is due; return how many jobs there were. For commands and tests."""
     done = 0
     while count := outbox.run_due(settings.job_lease_seconds, settings.job_attempts):
         done += count
+    while deliver_some(settings):
+        pass
     return done
 
 

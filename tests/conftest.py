@@ -17,6 +17,7 @@ from forum.db import db
 from forum.outbox import run_due
 from forum.search.handlers import rebuild
 from tests import cast
+from tests.mailbox import Mailbox
 
 # Where the suite's PostgreSQL listens, as tests/postgres.sh started it: postgresql://…/postgres
 POSTGRES = os.environ.get("FORUM_TEST_DATABASE", "")
@@ -129,6 +130,12 @@ def work(app: Flask) -> Callable[[], int]:
         return done
 
     return work
+
+
+@pytest.fixture
+def mailbox(app: Flask, settings: config.Settings) -> Mailbox:
+    """What members find in their mail programs."""
+    return Mailbox(app, settings)
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from forum import outbox, worker
+from forum import clock, outbox, worker
 from forum.config import Settings, load
 from forum.db import db, on_postgres, transaction
+from forum.notifications.outgoing import due
 from forum.outbox import Event
+from tests.mail.smtp import SILENCE, HostileServer
 
 
 @pytest.fixture
@@ -76,6 +78,21 @@ def test_a_failing_job_does_not_end_the_worker(app: Flask, quick: Settings) -> N
     tell(app, 2)
     with at_work(app, quick):
         until(lambda: heard == [2])
+
+
+def test_a_silent_mail_server_holds_up_no_job(app: Flask, settings: Settings) -> None:
+    heard: list[int] = []
+    outbox.on("bell.rang")(lambda events: heard.extend(event.subject_id for event in events))
+    with HostileServer(greeting=SILENCE) as server:
+        how = {"mail_server": "127.0.0.1", "mail_port": server.port, "mail_security": "none"}
+        terms = load(instance=settings.instance, database_url=settings.database_url, worker_pause_seconds=0.01, **how)
+        with app.app_context(), transaction():
+            due("sign_in", 1, [1], "sign_in:1", clock.now())
+        with at_work(app, terms):
+            until(lambda: server.seen["greeting"] == 1)
+            tell(app, 1)
+            until(lambda: heard == [1])
+            server.patience.set()
 
 
 def test_the_present_job_is_finished_before_the_worker_stops(app: Flask, quick: Settings) -> None:

@@ -38,6 +38,7 @@ class Site:
     instance: Path
     database_url: str = ""
     lease_seconds: int = 2
+    more: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
 
     @property
@@ -49,7 +50,7 @@ class Site:
             "FORUM_WORKER_PAUSE_SECONDS": "0.1",
             "PYTHONWARNINGS": "",
         }
-        return {**os.environ, **own}
+        return {**os.environ, **own, **self.more}
 
     def start(self, *words: str, **how: Any) -> subprocess.Popen[Any]:
         command = [sys.executable, "-m", "forum", *words]

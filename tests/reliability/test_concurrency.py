@@ -24,7 +24,7 @@ from forum.members.models import Member
 from forum.outbox import Event
 from forum.practices.models import Mark
 from forum.threads.models import Post, ReadMarker, Thread
-from tests.cast import Person, area_id, post_id
+from tests.cast import Person, area_id, link, post_id
 
 Result = TypeVar("Result")
 Act = Callable[[], TestResponse]
@@ -492,13 +492,12 @@ def test_closing_and_pinning_do_not_undo_each_other(
 
 
 def test_a_sign_in_link_works_once(app: Flask, together: Together) -> None:
-    with app.app_context(), transaction():
-        link = members.sign_in_link(db.session.scalars(select(Member).where(Member.uid == "jonas")).one(), 14)
+    address = link(app, "jonas")
     one_browser, other = Person("stranger", app.test_client()), Person("stranger", app.test_client())
     for browser in (one_browser, other):
-        browser.reads(f"/welcome/{link}")
+        browser.reads(address)
     new = {"password": "ganz neues Kennwort", "repeated": "ganz neues Kennwort"}
-    answers = together(sending(one_browser, f"/welcome/{link}", **new), sending(other, f"/welcome/{link}", **new))
+    answers = together(sending(one_browser, address, **new), sending(other, address, **new))
     assert statuses(*answers) == [303, 422]
 
 
