@@ -1,14 +1,16 @@
 """The commands: doors for the operator. Each takes the instance folder from FORUM_INSTANCE."""
 
 import functools
+import itertools
 import json
 import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
+from zoneinfo import ZoneInfo
 
 import click
 from flask import Flask, current_app
@@ -23,9 +25,15 @@ from forum.checks import examine
 from forum.db import db, transaction
 from forum.errors import Problem
 from forum.i18n import sentence
+from forum.mail import bounces, delivery
+from forum.mail import samples as mail_samples
+from forum.mail.archive import read_mbox
+from forum.mail.delivery import deliver_some
+from forum.mail.parts import MAIL_BYTES
 from forum.members import actions as members
 from forum.members import queries as people
-from forum.members.models import ROLES, Member, Organisation, Viewer
+from forum.members.models import ROLES, Member, Organisation, SignInLink, Viewer
+from forum.notifications import digests, news
 from forum.search import evaluation
 from forum.search import handlers as index
 from forum.search.documents import all_documents, standing_by_area
@@ -34,6 +42,7 @@ from forum.search.queries import search as find
 from forum.search.thesaurus import add_starter
 from forum.search.vectors import vectors
 from forum.serving import serve, serve_worker
+from forum.threads.models import Post
 from forum.transfer import export as outgoing
 from forum.transfer import ndjson
 from forum.transfer.archive import Step
@@ -150,7 +159,7 @@ def demo(host: str, port: int) -> None:
 def _load_demo() -> None:
     """Load the invented network, its newest post of today or yesterday; everybody was here last a week ago.
 
-    Whole days only: people who write at night would look odd.
+    What was written since stands in the digests to come. Whole days only: people who write at night would look odd.
     """
     shift = timedelta(days=(clock.now() - ndjson.newest(DEMO)).days)
     load = ndjson.NdjsonImport(DEMO, shift)
@@ -158,9 +167,14 @@ def _load_demo() -> None:
         for step in load.steps():
             with transaction():
                 bar.advance(step())
+    week_ago = clock.now() - timedelta(days=7)
     with transaction():
-        week_ago = clock.now() - timedelta(days=7)
         db.session.execute(db.update(Member).values(caught_up_at=week_ago, joined_at=week_ago))
+    digests.begin_due()
+    with transaction():
+        fresh = db.select(Post.id, Post.author_id).where(Post.created_at > week_ago).order_by(Post.id)
+        events = [outbox.record("post.created", *row) for row in db.session.execute(fresh)]
+    news.note_news(events)
     index.rebuild()
     with transaction():
         outbox.forget_jobs()
@@ -214,7 +228,7 @@ def init(
                 if area.slug in slugs:
                     create_area(None, area.slug, i18n.gettext(area.title), i18n.gettext(area.description))
             add_starter(None, language or "")
-            key = members.sign_in_link(administrator, terms.link_days)
+            link = _link(administrator, terms)
         index.rebuild()
         click.echo(_("%(name)s is ready. Start it with: forum run", name=name))
         click.echo(
@@ -222,9 +236,19 @@ def init(
                 "Your sign-in link (%(num)s day): %(link)s",
                 "Your sign-in link (%(num)s days): %(link)s",
                 terms.link_days,
-                link=f"{terms.address}/welcome/{key}",
+                link=link,
             )
         )
+
+
+def _link(member: Member, terms: config.Settings) -> str:
+    """A new link for a member, to be handed over by the operator."""
+    lasts = timedelta(days=terms.link_days)
+    return _address_of(members.make_link(member, "welcome", lasts, config.secret_key(terms)), terms)
+
+
+def _address_of(link: SignInLink, terms: config.Settings) -> str:
+    return f"{terms.address}/welcome/{people.link_key(link, config.secret_key(terms))}"
 
 
 def _chosen_areas(wanted: str | None) -> set[str]:
@@ -277,16 +301,17 @@ def jobs() -> None:
 @jobs.command("retry")
 @in_app
 def jobs_retry() -> None:
-    """Give every job that was given up another chance."""
+    """Give every job and every mail that was given up another chance."""
     with transaction():
-        count = outbox.retry_dead()
+        count, mails = outbox.retry_dead(), delivery.retry_dead()
     click.echo(f"{count} jobs will be tried again")
+    click.echo(f"{mails} mails will be tried again")
 
 
 @jobs.command("work-off")
 @in_app
 def jobs_work_off() -> None:
-    """Do all jobs that are due now, and end."""
+    """Do all jobs and send all mails that are due now, and end."""
     click.echo(f"{work_off(settings(_app()))} jobs done")
 
 
@@ -309,8 +334,36 @@ def member_add(address: str, name: str, role: str, organisation: str | None, pas
     with transaction():
         house = _organisation(organisation) if organisation else None
         added = members.add_member(name, address, role, house, password)
-        key = "" if password else members.sign_in_link(added, terms.link_days)
-    click.echo(f"{added.name} <{added.email}>" if password else f"{terms.address}/welcome/{key}")
+        said_last = f"{added.name} <{added.email}>" if password else _link(added, terms)
+    click.echo(said_last)
+
+
+@member.command("invite")
+@click.argument("address")
+@click.option("--name", help="Needed for somebody who is not a member yet.")
+@click.option("--role", type=click.Choice(ROLES), default="member", show_default=True)
+@click.option("--organisation", help="Name of the organisation; made if it does not exist.")
+@click.option("--as", "inviter", help="Invite in the name of this administrator; by default the network invites.")
+@click.option("--print-link", is_flag=True, help="Print the link as well.")
+@in_app
+def member_invite(
+    address: str, name: str | None, role: str, organisation: str | None, inviter: str | None, print_link: bool
+) -> None:
+    """Mail somebody an invitation; again for a member who never signed in, with a new link."""
+    terms = settings(_app())
+    with transaction():
+        invited = people.member_by_email(address)
+        if invited is None:
+            if not name:
+                raise click.UsageError(f"{address} is not a member yet; please give a --name")
+            house = _organisation(organisation) if organisation else None
+            invited = members.add_member(name, address, role, house)
+        host, lasts = _eyes(inviter) if inviter else None, timedelta(days=terms.link_days)
+        link = members.invite(host, invited, lasts, config.secret_key(terms))
+        name, address = invited.name, _address_of(link, terms)
+    click.echo(f"the invitation of {name} waits to be sent")
+    if print_link:
+        click.echo(address)
 
 
 def _organisation(name: str) -> Organisation:
@@ -324,8 +377,8 @@ def member_link(address: str) -> None:
     """Make a new sign-in link for a member who lost the password."""
     terms = settings(_app())
     with transaction():
-        key = members.sign_in_link(_member(address), terms.link_days)
-    click.echo(f"{terms.address}/welcome/{key}")
+        link = _link(_member(address), terms)
+    click.echo(link)
 
 
 @member.command("role")
@@ -392,6 +445,33 @@ def _area(slug: str) -> Area:
     if found is None:
         raise click.ClickException(f"there is no area {slug!r}")
     return found
+
+
+@forum.group()
+def mail() -> None:
+    """Mails that go out and come back."""
+
+
+@mail.command("preview")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@in_app
+def mail_preview(folder: Path) -> None:
+    """Write each kind of mail, with invented contents, into FOLDER to look at: index.html leads to all."""
+    count = mail_samples.write(folder)
+    click.echo(f"{count} mails written to {folder}")
+
+
+@mail.command("bounce")
+@click.argument("files", nargs=-1, type=READABLE)
+@as_json
+@in_app
+def mail_bounce(files: tuple[Path, ...], as_json: bool) -> None:
+    """Read mails that came back from FILES, each one mail or an mbox, or one mail from standard input."""
+    piped = [] if files else [sys.stdin.buffer.read(MAIL_BYTES + 1)]
+    for raw in itertools.chain(piped, (found.raw for file in files for found in read_mbox(file))):
+        with transaction():
+            taken = bounces.take(raw)
+        said(asdict(taken), as_json, [taken.line()])
 
 
 @forum.group("import")
@@ -530,3 +610,31 @@ def index_status(as_json: bool) -> None:
     said(facts, as_json, [f"{name}: {value}" for name, value in facts.items()])
     if not status.healthy:
         sys.exit(1)
+
+
+@forum.group()
+def digest() -> None:
+    """Digests."""
+
+
+@digest.command("send")
+@click.option("--now", "at", help="As if it were this moment: RFC 3339, or date and hour here (2026-11-23T07).")
+@as_json
+@in_app
+def digest_send(at: str | None, as_json: bool) -> None:
+    """Begin the digests that are due, and send all mails that are."""
+    terms = settings(_app())
+    moment = _moment(at, terms) if at else clock.now()
+    work_off(terms)
+    counts = {"begun": digests.begin_due(moment), "mails": 0}
+    while done := deliver_some(terms):
+        counts["mails"] += done
+    said(counts, as_json, [f"{counts['begun']} digests begun, {counts['mails']} mails dealt with"])
+
+
+def _moment(text: str, terms: config.Settings) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter("is no time; an example is 2026-11-23T07:00", param_hint="--now") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(terms.time_zone))

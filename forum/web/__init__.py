@@ -9,15 +9,18 @@ from werkzeug.routing import IntegerConverter, Map
 from forum.config import Settings
 from forum.web import (  # noqa: F401 - each module adds its routes when it is imported
     access,
+    admin,
     answers,
     areas,
     assets,
+    digest,
     door,
     files,
     gallery,
     health,
     home,
     later,
+    mail,
     members,
     moderation,
     posts,
@@ -31,6 +34,8 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     templating,
     thesaurus,
     threads,
+    unsubscribe,
+    watch,
 )
 
 

@@ -6,6 +6,7 @@ from flask import Response, request
 
 from forum.areas.queries import readable_area
 from forum.errors import Invalid
+from forum.notifications.queries import area_level
 from forum.search.similar import similar
 from forum.text import MAX_SOURCE
 from forum.threads.actions import start_thread
@@ -31,7 +32,7 @@ def show(slug: str) -> Response:
     older = threads.further and f"/areas/{slug}?{urlencode({**chosen, 'before': threads.further})}"
     return page(
         "areas/show.html", here="threads", area=area, threads=threads.threads, older=older, kinds=kinds,
-        kind=kind, state=state, paged=bool(before), chosen=urlencode(chosen),
+        kind=kind, state=state, paged=bool(before), chosen=urlencode(chosen), watched=area_level(viewer(), area.id),
     )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def new(slug: str) -> Response:
     return _form(slug, title=request.args.get("title", "")[:LONGEST_TITLE])
 
 
-@route("/areas/<slug>/new", allow="member", methods=("POST",))
+@route("/areas/<slug>/new", allow="member", methods=("POST",), previews=True)
 def create(slug: str) -> Response:
     """Start a thread."""
     area = found(readable_area(viewer(), slug))

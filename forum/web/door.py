@@ -31,6 +31,7 @@ class Route:
     methods: tuple[str, ...]
     allow: Allow
     demo_only: bool
+    without_form: bool
 
 
 ROUTES: list[Route] = []
@@ -42,23 +43,31 @@ def route(
     allow: Allow,
     methods: tuple[str, ...] = ("GET",),
     own_transaction: bool = False,
+    previews: bool = False,
     demo_only: bool = False,
+    without_form: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Serve an address. `own_transaction`: the view does slow work first and opens the transaction itself."""
+    """Serve an address. `own_transaction`: the view does slow work first and opens the transaction itself, if at all.
+
+    `previews`: the form has a button "preview" too, which only shows what was written, and holds no writer up.
+    `without_form`: what is sent need not come from a page of ours, because the address itself says who may: it holds
+    a key that no foreign page knows.
+    """
 
     def register(view: Callable[..., Any]) -> Callable[..., Any]:
-        guarded = _guarded(view, allow, own_transaction)
+        guarded = _guarded(view, allow, own_transaction, previews)
         endpoint = f"{view.__module__.rsplit('.', 1)[-1]}.{view.__name__}"
-        ROUTES.append(Route(rule, endpoint, guarded, methods, allow, demo_only))
+        ROUTES.append(Route(rule, endpoint, guarded, methods, allow, demo_only, without_form))
         return guarded
 
     return register
 
 
-def _guarded(view: Callable[..., Any], allow: Allow, own_transaction: bool) -> Callable[..., Any]:
+def _guarded(view: Callable[..., Any], allow: Allow, own_transaction: bool, previews: bool) -> Callable[..., Any]:
     @wraps(view)
     def guarded(**values: Any) -> Any:
-        if request.method not in _CHANGING or own_transaction:
+        only_shows = request.method not in _CHANGING or (previews and request.form.get("preview"))
+        if only_shows or own_transaction:
             _admit(allow)
             return view(**values)
         try:

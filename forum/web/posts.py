@@ -25,7 +25,7 @@ def rendered(body: str) -> str:
     return render(body, people_by_handle(mentioned(body)))
 
 
-@route("/preview", allow="member", methods=("POST",))
+@route("/preview", allow="member", methods=("POST",), own_transaction=True)
 def preview() -> Response:
     """The text as it will be shown, for the preview beside it."""
     return Response(rendered(sent("body")), mimetype="text/html")
@@ -47,7 +47,7 @@ def edit(post_id: int) -> Response:
     return _edit_form(opened, post, body=post.body, title=opened.thread.title)
 
 
-@route("/posts/<int:post_id>/edit", allow="member", methods=("POST",))
+@route("/posts/<int:post_id>/edit", allow="member", methods=("POST",), previews=True)
 def update(post_id: int) -> Response:
     """Change a post; a facilitator who changes another's says why."""
     opened, post = found(open_post(viewer(), post_id))

@@ -15,6 +15,7 @@ from werkzeug.routing import RequestRedirect
 from forum import i18n
 from forum.db import db
 from forum.errors import Missing, Problem, Refused, Unready
+from forum.web.door import ROUTES
 from forum.web.pages import go, own_path, page, reader
 from forum.web.session import SignInNeeded, network
 
@@ -28,7 +29,10 @@ _CODES = {400: "broken_text", 403: "not_allowed", 404: "missing", 405: "method",
 
 def watch(app: Flask) -> None:
     """Turn every failure into a page in the reader's language."""
-    CSRFProtect(app)
+    protection = CSRFProtect(app)
+    for entry in ROUTES:
+        if entry.without_form:
+            protection.exempt(entry.view)
     app.before_request(_straighten)
     app.register_error_handler(CSRFError, _expired)
     app.register_error_handler(SignInNeeded, _sign_in)

@@ -86,6 +86,13 @@ def network() -> NetworkName | None:
     return cast(NetworkName | None, g.network)
 
 
+def speak_to(member: Member) -> None:
+    """Speak the language of a member who is known by a link, where nobody is signed in."""
+    here = network()
+    if here is not None and member.language:
+        g.network = NetworkName(here.name, member.language)
+
+
 def remember(member: Member) -> None:
     """Sign the member in on this device, under a new key; who was signed in on it before is signed out."""
     if viewer_or_none():
@@ -114,9 +121,10 @@ def _owner(key: str) -> SignedIn | None:
     g.seen = row.sign_in_id, row.seen_at
     language = row.language or row.network_language
     i18n.speak(language)
+    bounced = row.email if row.bounced_at else None
     return SignedIn(
         key,
-        Viewer(row.id, row.name, row.role, language, row.organisation_id, row.caught_up_at, row.sign_in_id),
+        Viewer(row.id, row.name, row.role, language, row.organisation_id, row.caught_up_at, row.sign_in_id, bounced),
     )
 
 

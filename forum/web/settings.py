@@ -5,19 +5,10 @@ from flask import Response
 from forum import i18n
 from forum.errors import Invalid
 from forum.members import actions, passwords, queries
+from forum.members.models import device_name
 from forum.web.door import route
 from forum.web.pages import go, number, page, said, sent
 from forum.web.session import forget, viewer
-
-# What a browser says of itself, in the order in which one gives the other's name as well.
-_BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "FxiOS": "Firefox", "Chrome/": "Chrome", "CriOS": "Chrome", "Safari/": "Safari"}  # fmt: skip  # noqa: E501
-_SYSTEMS = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": "Windows", "Mac OS": "Mac", "Linux": "Linux"}  # fmt: skip  # noqa: E501
-
-
-def named(device: str) -> str:
-    """A device as its owner would call it: "Firefox, Windows"; what cannot be told is shown as it came."""
-    parts = (next((name for sign, name in signs.items() if sign in device), "") for signs in (_BROWSERS, _SYSTEMS))
-    return ", ".join(part for part in parts if part) or device[:60]
 
 
 @route("/settings/account", allow="member")
@@ -29,7 +20,7 @@ def account() -> Response:
 def _form(errors: dict[str, str] | None = None, status: int = 200) -> Response:
     return page(
         "settings/account.html", status, here="settings", member=queries.member(viewer().id), errors=errors or {},
-        devices=[(device, named(device.device)) for device in queries.devices(viewer())],
+        devices=[(device, device_name(device.device) or device.device[:60]) for device in queries.devices(viewer())],
         languages=i18n.languages(), least=passwords.SHORTEST,
     )  # fmt: skip
 

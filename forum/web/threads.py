@@ -14,6 +14,7 @@ from forum.errors import Invalid, require
 from forum.i18n import ngettext, sentence
 from forum.members.models import Viewer, initials
 from forum.moderation import actions as moderation
+from forum.notifications.queries import thread_level
 from forum.practices.queries import MarksOfThread, marks_of_thread
 from forum.practices.rules import is_answer
 from forum.text import MAX_SOURCE, quote
@@ -87,6 +88,7 @@ def _page(
     seen = rows[-1].number if rows else 0
     if seen > (thread.read_number or 0):
         later(lambda: actions.mark_read(reader.id, thread.id, seen))
+    watched = thread_level(reader, thread.id)
     moderates = rules.can_moderate(reader, thread)
     asks = thread.kind == "question" and thread.author_id == reader.id
     new_from, new_since = _newline(reader, thread, rows)
@@ -101,6 +103,7 @@ def _page(
         pages=pages,
         new_from=new_from,
         new_since=new_since,
+        watched=watched,
         may=May(rules.can_reply(reader, thread), True, asks, moderates),
         body=body or _quotation(reader, thread.id),
         reply_to=request.args.get("quote", "") or sent("reply_to"),
@@ -172,7 +175,7 @@ def _to_first_unread(reader: Viewer, thread: AnyRow) -> Response:
     return go(f"/threads/{thread.id}-{thread.slug}?page={page_of(unread)}#p{unread}")
 
 
-@route("/threads/<int:thread_id>/posts", allow="member", methods=("POST",))
+@route("/threads/<int:thread_id>/posts", allow="member", methods=("POST",), previews=True)
 def create_post(thread_id: int) -> Response:
     """Reply."""
     body = sent("body")

@@ -20,12 +20,11 @@ from sqlalchemy import select
 
 from forum import cli, config, create_app, i18n, migrations
 from forum.db import db, transaction
-from forum.members.actions import sign_in_link
-from forum.members.models import Member
 from forum.outbox import run_due
 from forum.threads.models import Post, Thread
 from forum.transfer import ndjson
 from tests.browser import prepared
+from tests.cast import link
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -63,6 +62,7 @@ class Demo:
     folder: Path
     cookies: dict[str, str]
     welcome: str
+    reset: str
 
 
 @pytest.fixture(scope="session")
@@ -84,14 +84,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
         )}  # fmt: skip
     prepared.use(clients, posts)
     with app.app_context():
-        with transaction():
-            newcomer = db.session.scalars(select(Member).where(Member.uid == "aylin")).one()
-            key = sign_in_link(newcomer, 7)
         while run_due():
             pass
         db.engine.dispose()
     cookies = {who: client.get_cookie("fachkreis").value for who, client in clients.items()}
-    return Demo(folder, cookies, f"/welcome/{key}")
+    return Demo(folder, cookies, link(app, "aylin"), link(app, "aylin", "reset"))
 
 
 def _client(app: Flask, who: str) -> Any:

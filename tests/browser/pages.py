@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Page
 
+from forum.mail.addresses import addresses
 from tests.browser.conftest import Visitor
 
 # Sends the last form of the page that posts to this address, as the browser would without the script's help.
@@ -74,6 +75,12 @@ def _welcome(visitor: Visitor) -> None:
     visitor.opens(visitor.site.demo.welcome)
 
 
+def _stop_mails(visitor: Visitor) -> None:
+    with visitor.site.app.app_context():
+        link = addresses().unsubscribe_token(1, "all")
+    visitor.opens(f"/unsubscribe/{link}")
+
+
 def _try_out(visitor: Visitor) -> None:
     visitor.opens("/moderation/thesaurus/new")
     visitor.page.fill("#words", "Treppenhaus\nKeller")
@@ -91,6 +98,9 @@ PLACES = {
     "welcome": Place("", _welcome),
     "welcome, wrong": Place("", send(_welcome, "/welcome", password="kurz", repeated="anders"), 422),
     "welcome, used up": Place("", at("/welcome/gibt-es-nicht"), 422),
+    "forgotten": Place("", at("/sign-in/forgotten")),
+    "forgotten, asked": Place("", send(at("/sign-in/forgotten"), "/sign-in/forgotten", email="frieda@weserufer.example")),
+    "reset": Place("", lambda visitor: visitor.opens(visitor.site.demo.reset)),
     "home": Place("frieda", at("/")),
     "home of the administration": Place("administrator", at("/")),
     "area": Place("frieda", at("/areas/verwahrlosung")),
@@ -139,6 +149,17 @@ PLACES = {
     "member without organisation": Place("frieda", lambda visitor: visitor.opens(thread("liste")(visitor) and visitor.page.locator(".post h2 a").first.get_attribute("href"))),
     "settings": Place("frieda", at("/settings/account")),
     "settings, wrong": Place("frieda", send(at("/settings/account"), "/settings/account/password", password="x", repeated="y"), 422),
+    "notification": Place("frieda", at("/settings/mail")),
+    "notification, wrong": Place("frieda", send(at("/settings/mail"), "/settings/mail", rhythm="hourly"), 422),
+    "next digest": Place("frieda", at("/settings/mail/preview")),
+    "stop mails": Place("", _stop_mails),
+    "mails stopped": Place("", send(_stop_mails, "/unsubscribe")),
+    "outgoing mail": Place("administrator", at("/admin/mail")),
+    "outgoing mail, tried out": Place("administrator", send(at("/admin/mail"), "/admin/mail/test")),
+    "kinds of mail": Place("administrator", at("/admin/mail/kinds")),
+    "kind of mail": Place("administrator", at("/admin/mail/kinds/post")),
+    "coming digest": Place("robert", at("/moderation/digest")),
+    "coming digest, empty line": Place("robert", send(at("/moderation/digest"), "/moderation/digest", text=" "), 422),
     "moderation log": Place("robert", at("/moderation/log")),
     "moderation log, empty": Place("frieda", at("/moderation/log")),
     "thesaurus": Place("robert", at("/moderation/thesaurus")),

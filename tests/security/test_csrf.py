@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
+from forum.web.door import ROUTES
 from tests.security import scene
 from tests.security.scene import Thing, Visitor
 from tests.security.test_matrix import FORMS, address
@@ -14,12 +15,15 @@ from tests.security.test_matrix import FORMS, address
 # What a visit leaves behind: how far one has read, when the device was last seen, which search found nothing.
 VISITS = ("read_marker", "sign_in.seen_at", "guess", "missed_search")
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+# Sent by mail programs, without cookie or page (RFC 8058): a signed token in the address says who may, and what alone.
+WITHOUT_FORM = {"unsubscribe.stop"}
 
 
 def changing(app: Flask) -> Iterator[tuple[Rule, str]]:
     for rule in app.url_map.iter_rules():
         for method in CHANGING & (rule.methods or set()):
-            yield rule, method
+            if rule.endpoint not in WITHOUT_FORM:
+                yield rule, method
 
 
 @pytest.fixture
@@ -39,6 +43,10 @@ def tokens(app: Flask, somebody: Visitor) -> dict[str, str | None]:
         "cut short": somebody.token[:-1],
         "not ASCII": "ä\x00",
     }
+
+
+def test_only_what_mail_programs_send_needs_no_form() -> None:
+    assert {entry.endpoint for entry in ROUTES if entry.without_form} == WITHOUT_FORM
 
 
 @pytest.mark.parametrize("key", ["robert", "frieda", "stranger"])

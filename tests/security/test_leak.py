@@ -4,9 +4,11 @@ import json
 import logging
 import random
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from html import unescape
 from typing import Any
 from urllib.parse import quote
@@ -21,14 +23,18 @@ from werkzeug.test import TestResponse
 from forum import cli, files
 from forum.areas.models import Area, AreaMember
 from forum.db import db, transaction
+from forum.mail.addresses import addresses as mail_addresses
 from forum.members.actions import suspend
 from forum.members.models import Member
 from forum.moderation import actions as moderation
+from forum.notifications import actions as mails
+from forum.notifications import digests
 from forum.practices import actions as practices
 from forum.search import saved
 from forum.threads import actions
 from forum.threads.models import Attachment, Post, Thread
 from forum.threads.queries import Opened
+from tests.mailbox import Mailbox
 from tests.security import scene
 from tests.security.scene import Visitor, actor
 
@@ -197,9 +203,20 @@ def addresses(app: Flask, planted: Planted) -> Iterator[str]:
         yield f"/practices?area={slug}"
         yield f"/search?q=Schimmel&area={slug}"
         yield f"/search?q=Schimmel+area:{slug}"
+    yield from tokens(app, planted)
     yield from searches(queries())
     yield from ("/", "/?unread", "/areas", "/areas/", "/threads", "/members", "/posts", "/files", "/admin", "/feeds")
     yield from ("/sitemap.xml", "/metrics", "/api/v1/threads", "/moderation", "/inbox", "/meetings", "/static/x.css")
+
+
+def tokens(app: Flask, planted: Planted) -> Iterator[str]:
+    """Links to stop mails of the closed area, as if they stood in a mail to somebody who may not read it."""
+    with app.app_context():
+        area = db.session.scalars(select(Area.id).where(Area.slug == planted.slug)).one()
+        members = db.session.scalars(select(Member.id).where(Member.uid.in_(OUTSIDERS))).all()
+        for member in members:
+            yield f"/unsubscribe/{mail_addresses().unsubscribe_token(member, 'thread', planted.thread)}"
+            yield f"/unsubscribe/{mail_addresses().unsubscribe_token(member, 'area', area)}"
 
 
 def told(answer: TestResponse, address: str) -> str:
@@ -229,6 +246,14 @@ def posts(somebody: Visitor, planted: Planted) -> Iterator[TestResponse]:
     for area in range(1, 7):
         yield send("/threads/1/moderate", act="move", area=str(area), reason="")
     yield send(f"/areas/{planted.slug}/new", title="x", body="x", kind="question", preview="1")
+    for level in ("notify", "off", ""):
+        yield send(f"/threads/{planted.thread}/watch", level=level)
+        yield send(f"/areas/{planted.slug}/watch", level=level)
+        known = {f"{what}-{number}": level for what in ("area", "notice", "thread") for number in range(1, 9)}
+        yield send("/settings/mail", rhythm="daily", weekday="0", hour="7", level="notify", **known)
+    for address in tokens(somebody.app, planted):
+        for act in ("", "weekly", "resume"):
+            yield somebody.asks("POST", address, data={"act": act})
 
 
 def leaks(app: Flask, somebody: Visitor, planted: Planted, forms: bool = True, only: str = "") -> list[str]:
@@ -387,6 +412,92 @@ def test_trying_words_shows_nothing_of_the_closed_area(app: Flask, work: Callabl
     work()
     assert tried() == without
     assert not planted.in_text(without)
+
+
+def wants(app: Flask, level: str) -> None:
+    """Everybody takes everything, and nobody a digest later than the next morning."""
+    with app.app_context(), transaction():
+        for key in ("bernd", "robert", *OUTSIDERS[:4]):
+            mails.choose(actor(key), level, "daily", 0, 7)
+
+
+def whole(sent: EmailMessage) -> str:
+    """Everything in a mail that can be read: all headers, and each part decoded."""
+    parts = [str(part.get_content()) for part in sent.walk() if part.get_content_maintype() == "text"]
+    return "\n".join([*(f"{name}: {value}" for part in sent.walk() for name, value in part.items()), *parts])
+
+
+def came(app: Flask, mailbox: Mailbox) -> dict[str, str]:
+    """Who has got mails by tomorrow noon, and all that stands in them."""
+    mailbox.arrives()
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=1, hours=12)):
+        with app.app_context():
+            digests.begin_due()
+        found: dict[str, str] = defaultdict(str)
+        for sent in mailbox.all():
+            found[str(sent["To"].addresses[0].username)] += whole(sent)
+    return found
+
+
+@pytest.mark.parametrize("level", ["notify", "digest"])
+def test_no_mail_carries_a_word_out(app: Flask, mailbox: Mailbox, level: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Posts, answers, mentions, marks, decisions, digests: named members read the words, none else, nor the log."""
+    caplog.set_level(logging.DEBUG)
+    scene.more_people(app)
+    wants(app, level)
+    open_things(app)
+    planted = plant(app)
+    with app.app_context(), transaction():
+        area = db.session.scalars(select(Area.id).where(Area.slug == planted.slug)).one()
+        for key in ("bernd", "robert"):
+            mails.watch_area(actor(key), area, None, notice=False)
+    found = came(app, mailbox)
+    assert found.keys() >= {"bernd", "robert", *OUTSIDERS[:4]}
+    assert len(planted.in_text(found.pop("bernd") + found.pop("robert"))) >= 3, "the test of the test: they read them"
+    assert {who: words for who, text in found.items() if (words := planted.in_text(text))} == {}
+    assert not planted.in_text(caplog.text)
+
+
+@pytest.mark.parametrize("level", ["notify", "digest"])
+def test_who_is_taken_out_before_a_mail_is_sent_reads_no_word(
+    app: Flask, work: Callable[[], int], mailbox: Mailbox, level: str
+) -> None:
+    """The mails were due already; what may be read is seen when they are written."""
+    scene.more_people(app)
+    wants(app, level)
+    open_things(app)
+    planted = plant(app)
+    with app.app_context(), transaction():
+        area = db.session.scalars(select(Area.id).where(Area.slug == planted.slug)).one()
+        mails.watch_area(actor("bernd"), area, level, notice=False)
+    work()
+    with app.app_context(), transaction():
+        db.session.execute(delete(AreaMember).where(AreaMember.area_id == area))
+    found = came(app, mailbox)
+    assert "Schimmel" in found["bernd"]
+    assert not planted.in_text(found["bernd"])
+
+
+@pytest.mark.usefixtures("noon")
+@pytest.mark.parametrize("key", ["jonas", "frauke", "anke"])
+def test_the_coming_digest_is_as_if_the_closed_area_were_not_there(
+    app: Flask, work: Callable[[], int], key: str
+) -> None:
+    scene.more_people(app)
+    wants(app, "digest")
+    open_things(app)
+    work()
+    somebody = scene.visitor(app, key)
+    pages = ["/settings/mail", "/settings/mail/preview", "/settings/mail/preview/html", "/moderation/digest"]
+
+    def said() -> list[str]:
+        return [scene.normal(somebody.asks("GET", page).text) for page in pages]
+
+    without = said()
+    assert "Schimmel im Keller" in without[1]
+    plant(app)
+    work()
+    assert said() == without
 
 
 def test_rights_change_at_once(app: Flask, planted: Planted) -> None:

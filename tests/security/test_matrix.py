@@ -10,6 +10,8 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from forum.db import transaction
+from forum.mail.addresses import addresses
+from forum.notifications import lines
 from forum.search import saved, thesaurus
 from forum.search.synonyms import typed
 from forum.web.door import ROUTES
@@ -150,6 +152,18 @@ def facilitates(status: int, guest: int = 303) -> Rule_:
     return lambda person, _state: guest if person in GUESTS else status if person in FACILITATORS else 404
 
 
+def facilitates_all(status: int, guest: int = 303) -> Rule_:
+    """What concerns the whole network is there for its facilitators, not for those of a single area."""
+    return lambda person, _state: (
+        guest if person in GUESTS else status if person in FACILITATORS - {"facilitator of one area"} else 404
+    )
+
+
+def administers(status: int, guest: int = 303) -> Rule_:
+    """What belongs to administrators is not there for others."""
+    return lambda person, _state: guest if person in GUESTS else status if person == "administrator" else 404
+
+
 def owns(status: int, others: int = 404, guest: int = 303) -> Rule_:
     """A saved search is there for the member who saved it alone."""
     return lambda person, _state: guest if person in GUESTS else status if person == "member" else others
@@ -160,17 +174,34 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("access.sign_in", "GET"): anyone(200, members=303),
     ("access.do_sign_in", "POST"): anyone(422),
     ("access.sign_out", "POST"): anyone(303),
+    ("access.forgotten", "GET"): anyone(200),
+    ("access.ask_for_reset", "POST"): anyone(303),
     ("access.welcome", "GET"): anyone(422),
     ("access.do_welcome", "POST"): anyone(422),
+    ("admin.mail", "GET"): administers(200),
+    ("admin.test_mail", "POST"): administers(200, guest=401),
+    ("admin.retry", "POST"): administers(303, guest=401),
+    ("admin.use_again", "POST"): administers(303, guest=401),
+    ("admin.kinds", "GET"): administers(200),
+    ("admin.kind", "GET"): administers(200),
+    ("admin.kind_html", "GET"): administers(200),
     ("areas.show", "GET"): reads(),
     ("areas.new", "GET"): guarded(starts(200)),
     ("areas.create", "POST"): acts(starts(303)),
     ("assets.file", "GET"): lambda _person, state: 404 if state == "missing" else 200,
+    ("digest.digest", "GET"): facilitates_all(200),
+    ("digest.add_line", "POST"): facilitates_all(303, guest=401),
+    ("digest.remove_line", "POST"): facilitates_all(303, guest=401),
     ("files.show", "GET"): guarded(lambda _person, state: 404 if state == "deleted" else 200),
     ("health.alive", "GET"): anyone(200),
     ("health.ready", "GET"): anyone(200),
     ("health.robots", "GET"): anyone(200),
     ("home.show", "GET"): anyone(200),
+    ("mail.show", "GET"): member(200),
+    ("mail.save", "POST"): member(303, guest=401),
+    ("mail.preview", "GET"): member(200),
+    ("mail.preview_html", "GET"): member(404),  # nothing is news here
+    ("mail.works", "POST"): member(303, guest=401),
     ("members.show", "GET"): lambda person, state: 303 if person in GUESTS else 404 if state == "missing" else 200,
     ("moderation.log", "GET"): member(200),
     ("posts.preview", "POST"): member(200, guest=401),
@@ -217,6 +248,10 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("threads.news", "GET"): reads(),
     ("threads.moderate", "GET"): guarded(runs(200)),
     ("threads.do_moderate", "POST"): acts(runs(303)),
+    ("unsubscribe.show", "GET"): anyone(200),  # whoever has the link
+    ("unsubscribe.stop", "POST"): anyone(200),
+    ("watch.area", "POST"): acts(lambda _person, _state: 303),
+    ("watch.thread", "POST"): acts(lambda _person, _state: 303),
 }
 # The demonstration's own doors are walled up in a real network.
 DEMO_ONLY = {("gallery.show", "GET"), ("access.demo_sign_in", "POST")}
@@ -224,13 +259,23 @@ DEMO_ONLY = {("gallery.show", "GET"), ("access.demo_sign_in", "POST")}
 WITHOUT_THING = {
     endpoint
     for endpoint, _ in TABLE
-    if endpoint.split(".")[0] in ("access", "health", "home", "saved", "search", "settings", "thesaurus")
+    if endpoint.split(".")[0]
+    in (
+        *("access", "admin", "digest", "health", "home", "mail", "saved", "search", "settings", "thesaurus"),
+        "unsubscribe",
+    )
 } | {"moderation.log", "posts.preview"}
 
 FORMS: dict[str, dict[str, str]] = {
     "access.do_sign_in": {"email": "niemand@weserufer.example", "password": "falsch und lang"},
     "access.do_welcome": {"password": "ein neues Kennwort", "repeated": "ein neues Kennwort"},
+    "access.ask_for_reset": {"email": "niemand@weserufer.example"},
+    "admin.retry": {"mail": "1"},
+    "admin.use_again": {"member": "1"},
     "areas.create": {"kind": "", "title": "Neu", "body": "Text", "send_key": "matrix"},
+    "digest.add_line": {"text": "Am 3. Dezember ist Treffen."},
+    "digest.remove_line": {"line": "1"},
+    "mail.save": {"rhythm": "daily", "weekday": "1", "hour": "8", "level": "notify"},
     "posts.preview": {"body": "Text"},
     "posts.update": {"body": "Anders", "version": "1", "reason": "Grund"},
     "posts.do_delete": {"reason": "Grund"},
@@ -250,6 +295,8 @@ FORMS: dict[str, dict[str, str]] = {
     "thesaurus.try_out": {"words": "Messie, Horten", "text": "Ding", "group": "1"},
     "threads.create_post": {"body": "Antwort", "send_key": "matrix"},
     "threads.do_moderate": {"act": "pin", "reason": "Grund"},
+    "watch.area": {"level": "off"},
+    "watch.thread": {"level": "notify"},
 }
 
 
@@ -265,11 +312,17 @@ def declared(rule: Rule, method: str) -> Rule_ | None:
     return TABLE.get((rule.endpoint, "GET" if method == "HEAD" else method))
 
 
+def unsubscribe_token(app: Flask) -> str:
+    """A link that stands in a mail to Jonas."""
+    with app.app_context():
+        return addresses().unsubscribe_token(scene.actor("jonas").id, "all")
+
+
 def address(app: Flask, rule: Rule, thing: Thing, state: str) -> str:
     """Where this rule leads for this thing."""
     assets = app.extensions["forum.assets"]
     values: dict[str, Any] = {
-        "slug": thing.area if rule.endpoint.startswith("areas.") else "ding",
+        "slug": thing.area if rule.endpoint.startswith(("areas.", "watch.")) else "ding",
         "thread_id": thing.thread,
         "post_id": thing.post,
         "attachment_id": thing.attachment,
@@ -277,7 +330,8 @@ def address(app: Flask, rule: Rule, thing: Thing, state: str) -> str:
         "group_id": 1,
         "search_id": 1,
         "key": "x" * 43,
-        "name": "plan.txt",
+        "name": "post" if rule.endpoint.startswith("admin.") else "plan.txt",
+        "token": unsubscribe_token(app),
     }
     if rule.endpoint == "assets.file":
         values["name"] = "missing.css" if state == "missing" else assets.address("css/app.css").removeprefix("/static/")
@@ -302,6 +356,7 @@ def people(app: Flask) -> dict[str, Visitor]:
     with app.app_context(), transaction():
         thesaurus.save(scene.actor("robert"), typed("Messie, Vermüllung"))
         saved.save(scene.actor("jonas"), {"q": "Schimmel"})
+        lines.add_line(scene.actor("robert"), "Das Treffen ist im Dezember.")
     return {kind: scene.visitor(app, key) for kind, key in PEOPLE.items()}
 
 

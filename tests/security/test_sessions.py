@@ -16,7 +16,7 @@ from forum.config import Settings
 from forum.db import db, transaction
 from forum.members import actions, passwords
 from forum.members.models import Member, SignIn
-from tests.cast import PASSWORD, Person, person
+from tests.cast import PASSWORD, Person, link, person
 from tests.security import scene
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -274,18 +274,13 @@ def test_a_wrong_address_is_answered_like_a_wrong_password(
     assert list(known.headers.keys()) == list(unknown.headers.keys())
 
 
-def link(app: Flask, key: str, days: int = 14) -> str:
-    with app.app_context(), transaction():
-        return f"/welcome/{actions.sign_in_link(member(key), days)}"
-
-
 def sets(browser: Person, address: str, password: str = NEW) -> TestResponse:
     return browser.sends(address, follow=False, password=password, repeated=password)
 
 
 def test_a_link_that_a_mail_scanner_opened_still_works_and_works_once(app: Flask, stranger: Person) -> None:
     address = link(app, "frieda")
-    for _ in range(10):
+    for _ in range(50):
         assert stranger.reads(address).status_code == 200
         assert stranger.client.head(address).status_code == 200
         assert stranger.client.options(address).status_code == 200
@@ -312,8 +307,45 @@ def test_a_link_ends_with_its_time_with_the_next_link_and_with_suspension(
     with app.app_context(), transaction():
         actions.suspend(None, member("jonas"))
     stranger.reads("/sign-in")
-    assert sets(stranger, third).status_code == 403
+    assert sets(stranger, third).status_code == 422
+    with app.app_context(), transaction():
+        actions.reinstate(None, member("jonas"))
+    assert sets(stranger, third).status_code == 422, "an old link does not come back to life"
     assert not opens(app, cookie_of(stranger))
+
+
+def test_of_resets_each_works_until_one_is_used(app: Flask, stranger: Person, clock: time_machine.Traveller) -> None:
+    """Mails overtake each other, and a stranger who asks again takes nothing from the member."""
+    hour = timedelta(hours=1)
+    invitation, first, second = (
+        link(app, "frieda"),
+        link(app, "frieda", "reset", hour),
+        link(app, "frieda", "reset", hour),
+    )
+    assert stranger.reads(first).status_code == 200
+    assert stranger.reads(second).status_code == 200
+    clock.shift(timedelta(minutes=59))
+    assert sets(stranger, first).status_code == 303
+    for address in (first, second, invitation):
+        assert sets(stranger, address, "vom Dieb gewählt").status_code == 422
+    late = link(app, "jonas", "reset", hour)
+    clock.shift(timedelta(hours=1, seconds=1))
+    assert stranger.reads(late).status_code == 422
+
+
+def test_a_new_password_ends_the_links_as_well(app: Flask, frieda: Person) -> None:
+    address = link(app, "frieda", "reset", timedelta(hours=1))
+    frieda.reads("/settings/account")
+    frieda.sends(
+        "/settings/account/password", present=PASSWORD, password="noch ein Kennwort", repeated="noch ein Kennwort"
+    )
+    assert frieda.reads(address).status_code == 422
+
+
+@pytest.mark.parametrize("key", ["", "x" * 43, "A" * 5000, "%00", "..", "ä" * 43])
+def test_a_guessed_link_opens_nothing(app: Flask, stranger: Person, key: str) -> None:
+    link(app, "frieda", "reset", timedelta(hours=1))
+    assert stranger.reads(f"/welcome/{key}").status_code in (404, 422)
 
 
 def test_a_link_ends_all_devices_of_the_member(app: Flask, frieda: Person, stranger: Person) -> None:
