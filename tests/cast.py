@@ -6,6 +6,7 @@ Bernd belongs to the closed circle, Sven is suspended, and a stranger is not sig
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -18,8 +19,9 @@ from forum.areas.actions import create_area, name_member
 from forum.areas.models import Area
 from forum.db import db, transaction
 from forum.members import passwords
-from forum.members.actions import add_member, add_organisation, create_network, suspend
-from forum.members.models import Member
+from forum.members.actions import add_member, add_organisation, create_network, make_link, suspend
+from forum.members.models import Member, Purpose
+from forum.members.queries import link_key
 from forum.threads.models import Post
 
 PASSWORD = "ein langes Kennwort"
@@ -137,6 +139,15 @@ def post_id(app: Flask, thread: int, number: int) -> int:
     """The row of a post by its place in the thread."""
     with app.app_context():
         return db.session.scalars(select(Post.id).where(Post.thread_id == thread, Post.number == number)).one()
+
+
+def link(app: Flask, key: str, purpose: Purpose = "welcome", lasts: timedelta = timedelta(days=14)) -> str:
+    """The address of a fresh sign-in link for somebody of the cast."""
+    with app.app_context(), transaction():
+        made = make_link(
+            db.session.scalars(select(Member).where(Member.uid == key)).one(), purpose, lasts, str(app.secret_key)
+        )
+        return f"/welcome/{link_key(made, str(app.secret_key))}"
 
 
 def area_id(app: Flask, slug: str) -> int:

@@ -16,12 +16,9 @@ from flask import Flask
 from jinja2 import Environment, nodes
 
 from forum import errors
-from forum.db import transaction
 from forum.i18n import LOCALE
-from forum.members.actions import sign_in_link
-from forum.members.queries import member_by_email
 from forum.web import problems
-from tests.cast import Person
+from tests.cast import Person, link
 
 ROOT = Path(__file__).parents[2]
 # The page for developers names macros.
@@ -369,11 +366,7 @@ def test_pages_for_facilitators_show_no_english(frieda: Person, robert: Person) 
 
 
 def test_pages_for_guests_show_no_english(app: Flask, stranger: Person) -> None:
-    with app.app_context(), transaction():
-        member = member_by_email("frieda@weserufer.example")
-        assert member is not None
-        key = sign_in_link(member, 14)
-    for address in ("/", "/sign-in", "/practices", f"/welcome/{key}", "/welcome/falsch"):
+    for address in ("/", "/sign-in", "/practices", link(app, "frieda"), "/welcome/falsch"):
         stranger.reads(address)
         assert_german(stranger, address)
     stranger.reads("/sign-in")
