@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 
 CRASHES_TO_DEATH = 3  # a job that takes its worker down three times is poison: others must go on
 POISON = "took its worker down three times"
-LONGEST_PAUSE = timedelta(hours=4)
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=4)
 _CLAIM_LOCK = 4_730_001
-_BY_ITSELF = "by itself "  # how a lease of one job begins
+BY_ITSELF = "by itself "  # how a lease of one job, or one mail, begins
 
 
 class Event(Base):
@@ -182,13 +182,13 @@ def _claim(lease_seconds: int) -> Lease | None:
             return None
         handler = HANDLERS[first.handler]
         jobs = _together(first, handler, now)
-        key = (_BY_ITSELF if len(jobs) == 1 else "") + secrets.token_hex(8)
+        key = (BY_ITSELF if len(jobs) == 1 else "") + secrets.token_hex(8)
         for job in jobs:
             # Of a batch that crashed nobody knows which job was to blame: each gets its own chances.
-            job.crashes += job.lease is not None and job.lease.startswith(_BY_ITSELF)
+            job.crashes += job.lease is not None and job.lease.startswith(BY_ITSELF)
             job.lease, job.leased_until = key, now + timedelta(seconds=lease_seconds)
             # Should its worker go down, others come first: kills from outside must not meet the same job each time.
-            job.run_at = now + _pause(job.crashes + 1)
+            job.run_at = now + growing(FIRST_PAUSE, job.crashes + 1)
         failpoints.reach("outbox.claiming")
     failpoints.reach("outbox.claimed")
     return Lease(key, handler, lease_seconds)
@@ -226,7 +226,7 @@ def _bury_poison(now: datetime) -> None:
     db.session.execute(
         update(Job)
         .where(Job.died_at.is_(None), Job.crashes + 1 >= CRASHES_TO_DEATH, Job.leased_until <= now)
-        .where(Job.lease.startswith(_BY_ITSELF))
+        .where(Job.lease.startswith(BY_ITSELF))
         .values(died_at=now, lease=None, leased_until=None, crashes=Job.crashes + 1, error=POISON)
     )
 
@@ -250,16 +250,16 @@ def _put_back(lease: Lease, numbers: list[int], error: Exception, most_failures:
         for job in db.session.scalars(select(Job).where(Job.id.in_(numbers), Job.lease == lease.key)):
             job.failures += 1
             job.error = f"{type(error).__name__}: {error}"[:500]
-            job.lease, job.leased_until, job.run_at = None, None, now + _pause(job.failures)
+            job.lease, job.leased_until, job.run_at = None, None, now + growing(FIRST_PAUSE, job.failures)
             job.died_at = now if job.failures >= most_failures else None
         failpoints.reach("outbox.putting_back")
     failpoints.reach("outbox.put_back")
 
 
-def _pause(failures: int) -> timedelta:
-    """5 s, 15 s, 45 s … to four hours, with some chance in it so that failures do not march in step."""
-    seconds = 5.0 * 3 ** min(failures - 1, 12)
-    return min(timedelta(seconds=seconds), LONGEST_PAUSE) * (0.8 + secrets.randbelow(400) / 1000)
+def growing(first: timedelta, failures: int, times: int = 3, longest: timedelta = LONGEST_PAUSE) -> timedelta:
+    """A pause that is longer each time, with some chance in it so that failures do not march in step."""
+    factor: int = times ** min(failures - 1, 12)
+    return min(first * factor, longest) * (0.8 + secrets.randbelow(400) / 1000)
 
 
 @dataclass(frozen=True)

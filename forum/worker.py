@@ -14,7 +14,7 @@ from flask import Flask
 from forum import outbox
 from forum.config import Settings
 from forum.db import db, transaction
-from forum.mail.delivery import deliver_some
+from forum.mail.delivery import deliver_some, forget_old_files
 from forum.notifications import digests
 from forum.notifications.outgoing import forget_old_mails
 from forum.search import handlers as search
@@ -34,6 +34,8 @@ class Chore:
 
     act: Callable[[], object]
     every: float
+    # Whether it does a part at a time, and says if it did one: then it goes on at once, after jobs that have come.
+    in_parts: bool = False
     next: float = 0.0
 
 
@@ -43,11 +45,12 @@ def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
         search.warm_up()
     log.info("the worker is at work")
     chores = [
-        Chore(digests.begin_due, every=60),
+        Chore(_begin_digests, every=60, in_parts=True),
         Chore(search.heal, every=20),
         Chore(search.mend_drift, every=3600),
         Chore(search.learn_words, every=DAY),
         Chore(_forget_old, every=DAY),
+        Chore(partial(forget_old_files, settings), every=DAY),
     ]
     meaning = _beside(app, stop, "meaning", _give_meaning, SECONDS_WITHOUT_MEANING)
     # A mail server that takes its time holds up neither jobs nor chores.
@@ -89,6 +92,11 @@ def _give_meaning() -> int:
     return vectors().make_some()
 
 
+def _begin_digests() -> bool:
+    """Begin some of the digests that are due; whether there were any."""
+    return digests.begin_some() is not None
+
+
 def _forget_old() -> None:
     with transaction():
         missed.forget_old()
@@ -106,11 +114,9 @@ def work_off(settings: Settings) -> int:
 
 
 def _step(settings: Settings, chores: list[Chore]) -> bool:
-    """One batch of jobs, or the chores that are due; whether there were jobs."""
+    """One batch of jobs, or the chores that are due; whether there may be more to do at once."""
     try:
-        if outbox.run_due(settings.job_lease_seconds, settings.job_attempts):
-            return True
-        _look_after(chores)
+        return outbox.run_due(settings.job_lease_seconds, settings.job_attempts) > 0 or _look_after(chores)
     except Exception:
         # Out of disk, database away: the jobs are still there, so try again instead of dying.
         log.exception("the worker stumbled and goes on")
@@ -119,8 +125,11 @@ def _step(settings: Settings, chores: list[Chore]) -> bool:
     return False
 
 
-def _look_after(chores: list[Chore]) -> None:
+def _look_after(chores: list[Chore]) -> bool:
+    again = False
     for chore in chores:
         if chore.next <= time.monotonic():
             chore.next = time.monotonic() + chore.every
-            chore.act()
+            if chore.act() and chore.in_parts:
+                chore.next, again = time.monotonic(), True
+    return again

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from forum import clock, outbox, worker
 from forum.config import Settings, load
 from forum.db import db, on_postgres, transaction
+from forum.notifications import digests
 from forum.notifications.outgoing import due
 from forum.outbox import Event
 from tests.mail.smtp import SILENCE, HostileServer
@@ -63,6 +64,26 @@ def test_what_comes_is_done_while_the_worker_is_at_work(app: Flask, quick: Setti
         until(lambda: heard == [1])
         tell(app, 2)
         until(lambda: heard == [1, 2])
+
+
+def test_jobs_go_between_the_parts_of_a_long_chore(
+    app: Flask, quick: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[object] = []
+    outbox.on("bell.rang")(lambda events: done.extend(event.subject_id for event in events))
+
+    def begin_some() -> int | None:
+        part = done.count("part") + 1
+        done.append("part")
+        if part == 1:
+            with transaction():
+                outbox.record("bell.rang", 7, None)
+        return 50 if part < 3 else None
+
+    monkeypatch.setattr(digests, "begin_some", begin_some)
+    with at_work(app, quick):
+        until(lambda: len(done) == 4)
+    assert done == ["part", 7, "part", "part"]
 
 
 def test_a_failing_job_does_not_end_the_worker(app: Flask, quick: Settings) -> None:

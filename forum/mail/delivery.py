@@ -1,7 +1,8 @@
 """How mails leave: none is lost, none held up by another, and whatever goes wrong is written beside the mail.
 
 A worker opens the connection first, claims some due mails, has them written as things stand now, and hands them over
-one by one; that a mail was taken is recorded at once, so a kill doubles one mail at most, under the same Message-ID.
+one by one, for a few seconds: what does not go by then is written anew, because a post may be gone or a right lost.
+That a mail was taken is recorded at once, so a kill doubles one mail at most, under the same Message-ID.
 A mail that the server does not take waits, longer each time, and in the end stays visible as *dead*. A server that
 is away is no mail's fault: nothing is claimed, and the next try comes later each time.
 
@@ -11,7 +12,8 @@ Without a mail server each mail becomes a file in the folder `outbox`.
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,30 +23,34 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
-from forum import clock, failpoints, files
+from forum import clock, failpoints, files, outbox
 from forum.config import Settings
-from forum.db import db, transaction
+from forum.db import db, lock, transaction
 from forum.errors import N_
 from forum.i18n import gettext
 from forum.mail import bounces
-from forum.mail.compose import Dropped, Ready, compose, test_mail
+from forum.mail.compose import NOT_WANTED, Dropped, Ready, compose, test_mail
 from forum.mail.smtp import LONGEST_ANSWER, MAIL_SECONDS, Away, Line, Lost, Refused, told
-from forum.notifications.models import Digest, OutgoingMail
-from forum.outbox import CRASHES_TO_DEATH
+from forum.notifications.models import Digest, MailKind, OutgoingMail
+from forum.notifications.outgoing import KEPT
+from forum.notifications.recipients import wanted
+from forum.outbox import BY_ITSELF, CRASHES_TO_DEATH, growing
+from forum.threads.models import Post
 
 BATCH = 50
 MAILS_A_CONNECTION = 500
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=4)
+FRESH_SECONDS = 5  # after it was written no mail is begun any more
+AT_ONCE: tuple[MailKind, ...] = ("link", "sign_in")  # somebody waits for these, so no other goes before them
+FIRST_PAUSE = timedelta(minutes=5)
 FIRST_PAUSE_FOR_ALL, LONGEST_PAUSE_FOR_ALL = timedelta(seconds=15), timedelta(minutes=15)
-FIRST_PAUSE_AFTER_CRASH = timedelta(seconds=5)
 TEST_SECONDS = 10.0
-_BY_ITSELF = "by itself "  # how the lease of one mail begins
 UNWRITTEN = N_("The mail could not be written.")
 POISONOUS = N_("The mail took its worker down three times.")
 NO_ROOM = N_("The mail cannot be kept in the instance folder.")
 
 log = logging.getLogger(__name__)
 
+Written = Ready | Dropped | Exception
 HandOver = Callable[[OutgoingMail, Ready], object]
 
 
@@ -62,7 +68,7 @@ class Pause:
     def lengthen(self) -> None:
         """The server was away once more."""
         self.failures += 1
-        self.until = clock.now() + _growing(FIRST_PAUSE_FOR_ALL, self.failures, 2, LONGEST_PAUSE_FOR_ALL)
+        self.until = clock.now() + growing(FIRST_PAUSE_FOR_ALL, self.failures, 2, LONGEST_PAUSE_FOR_ALL)
 
     def end(self) -> None:
         """The server is there."""
@@ -71,10 +77,9 @@ class Pause:
 
 @dataclass(frozen=True)
 class Batch:
-    """The mails that this worker may send: it begins none of them after `until`."""
+    """The mails that this worker may send, as long as it holds them by this lease."""
 
     lease: str
-    until: datetime
     mails: Sequence[OutgoingMail]
 
 
@@ -119,9 +124,22 @@ def _keep(file: Path, data: bytes) -> None:
         raise Away(f"{NO_ROOM}\n{error}") from error
 
 
+def forget_old_files(settings: Settings) -> None:
+    """Remove the mails in the folder that are as old as those that are forgotten: they hold links, and closed areas."""
+    oldest = (clock.now() - KEPT).timestamp()
+    for file in (settings.instance / "outbox").glob("*"):
+        if file.stat().st_mtime < oldest:
+            file.unlink()
+
+
 def _longest(settings: Settings) -> timedelta:
     """The time for one mail; it is a part of the lease."""
     return timedelta(seconds=min(MAIL_SECONDS, 2 * settings.job_lease_seconds))
+
+
+def _leased_until(settings: Settings) -> datetime:
+    """Long enough for the last mail that is begun to take its longest."""
+    return clock.now() + timedelta(seconds=settings.job_lease_seconds) + _longest(settings)
 
 
 # Claiming
@@ -144,37 +162,35 @@ def _due(now: datetime) -> Any:
 
 
 def _claim(settings: Settings) -> Batch | None:
-    """Lease the oldest due mails. One that was at work in a crash goes by itself, to harm no other.
-
-    The lease is long enough for the last mail that is begun within it to take its longest.
-    """
+    """Lease the oldest due mails. One that was at work in a crash goes by itself, to harm no other."""
     now = clock.now()
-    until = now + timedelta(seconds=settings.job_lease_seconds)
     with transaction():
         _bury_poison(now)
         # On PostgreSQL two workers pass each other: neither waits, none takes what the other is about to lease.
-        mails = db.session.scalars(_due(now).limit(BATCH).with_for_update(skip_locked=True)).all()
+        due = _due(now).limit(BATCH).with_for_update(skip_locked=True)
+        mails = db.session.scalars(due.where(OutgoingMail.kind.in_(AT_ONCE))).all() or db.session.scalars(due).all()
         if not mails:
             return None
         mails = mails[:1] if mails[0].lease else [mail for mail in mails if not mail.lease]
-        lease = (_BY_ITSELF if len(mails) == 1 else "") + secrets.token_hex(8)
+        lease = (BY_ITSELF if len(mails) == 1 else "") + secrets.token_hex(8)
         for mail in mails:
-            mail.crashes += mail.lease is not None and mail.lease.startswith(_BY_ITSELF)
+            mail.crashes += mail.lease is not None and mail.lease.startswith(BY_ITSELF)
             if mail.lease:
                 # Should this worker go down too, others come first: kills from outside must not meet the same mail.
-                mail.due_at = now + _growing(FIRST_PAUSE_AFTER_CRASH, mail.crashes + 1, 3, LONGEST_PAUSE)
-            mail.lease, mail.leased_until = lease, until + _longest(settings)
+                mail.due_at = now + growing(outbox.FIRST_PAUSE, mail.crashes + 1)
+            mail.lease, mail.leased_until = lease, _leased_until(settings)
         failpoints.reach("mail.claiming")
     failpoints.reach("mail.claimed")
-    mails = db.session.scalars(_of(lease)).all()
+    mine = select(OutgoingMail).where(_held_by(lease)).order_by(OutgoingMail.due_at, OutgoingMail.id)
+    mails = db.session.scalars(mine).all()
     db.session.expunge_all()
     db.session.rollback()
-    return Batch(lease, until, mails)
+    return Batch(lease, mails)
 
 
-def _of(lease: str) -> Any:
-    mine = select(OutgoingMail).where(OutgoingMail.lease == lease)
-    return mine.order_by(OutgoingMail.due_at, OutgoingMail.id)
+def _held_by(lease: str) -> ColumnElement[bool]:
+    """The state is for the index: most mails are those that went."""
+    return (OutgoingMail.state == "waiting") & (OutgoingMail.lease == lease)
 
 
 def _bury_poison(now: datetime) -> None:
@@ -182,7 +198,7 @@ def _bury_poison(now: datetime) -> None:
     db.session.execute(
         update(OutgoingMail)
         .where(OutgoingMail.state == "waiting", OutgoingMail.leased_until <= now)
-        .where(OutgoingMail.lease.startswith(_BY_ITSELF), OutgoingMail.crashes + 1 >= CRASHES_TO_DEATH)
+        .where(OutgoingMail.lease.startswith(BY_ITSELF), OutgoingMail.crashes + 1 >= CRASHES_TO_DEATH)
         .values(state="dead", crashes=OutgoingMail.crashes + 1, answer=POISONOUS, done_at=now, **_FREE)
     )
 
@@ -204,16 +220,55 @@ def _delivered(
 ) -> Iterator[OutgoingMail]:
     """Deal with the mails of a batch, one after another; what is not begun in time is written anew, later."""
     try:
-        for number, (mail, written) in enumerate(zip(batch.mails, _written(batch.mails), strict=True)):
-            if (number and clock.now() >= batch.until) or (stop is not None and stop.is_set()):
+        written = list(zip(batch.mails, _written(batch.mails), strict=True))
+        until = clock.now() + timedelta(seconds=min(FRESH_SECONDS, settings.job_lease_seconds))
+        held, dropped = _settled(batch, written, settings)
+        yield from dropped
+        for mail, ready in written:
+            if clock.now() >= until or (stop is not None and stop.is_set()):
                 break
-            _deal_with(batch, mail, written, hand_over, settings)
-            yield mail
+            if mail.id in held and not isinstance(ready, Dropped):
+                _deal_with(batch, mail, ready, hand_over, settings)
+                yield mail
     finally:
         _release(batch)
 
 
-def _written(mails: Sequence[OutgoingMail]) -> list[Ready | Dropped | Exception]:
+def _settled(
+    batch: Batch, written: Sequence[tuple[OutgoingMail, Written]], settings: Settings
+) -> tuple[set[int], list[OutgoingMail]]:
+    """Hold on to what is still ours, as writing may have taken long, and drop what need not go.
+
+    All are dropped at once: who restores a post looks for the mails that were dropped.
+    """
+    drops = {mail: dropped.reason for mail, dropped in written if isinstance(dropped, Dropped)}
+    with transaction(lightly=True):
+        hold = update(OutgoingMail).where(_held_by(batch.lease)).values(leased_until=_leased_until(settings))
+        held = set(db.session.scalars(hold.returning(OutgoingMail.id)))
+        kept = _wanted_again(mail for mail, reason in drops.items() if reason == NOT_WANTED)
+        dropped = [mail for mail in drops if mail.id in held and mail not in kept]
+        for mail in dropped:
+            _record(mail, "dropped", drops[mail])
+        failpoints.reach("mail.holding")
+    failpoints.reach("mail.held")
+    return held, dropped
+
+
+def _wanted_again(mails: Iterable[OutgoingMail]) -> set[OutgoingMail]:
+    """Those of a post that was restored since they were written: nobody else would have them sent."""
+    of_post: dict[int, list[OutgoingMail]] = defaultdict(list)
+    for mail in mails:
+        if mail.kind == "post":
+            of_post[mail.subject_id].append(mail)
+    again = set()
+    for post_id in sorted(of_post):
+        lock(select(Post.id).where(Post.id == post_id))
+        asked = wanted(post_id, [mail.member_id for mail in of_post[post_id]])
+        again |= {mail for mail in of_post[post_id] if mail.member_id in asked}
+    return again
+
+
+def _written(mails: Sequence[OutgoingMail]) -> list[Written]:
     """What each mail says; where one cannot be written, the others are written without it."""
     try:
         return list(compose(mails))
@@ -228,11 +283,8 @@ def _written(mails: Sequence[OutgoingMail]) -> list[Ready | Dropped | Exception]
 
 
 def _deal_with(
-    batch: Batch, mail: OutgoingMail, written: Ready | Dropped | Exception, hand_over: HandOver, settings: Settings
+    batch: Batch, mail: OutgoingMail, written: Ready | Exception, hand_over: HandOver, settings: Settings
 ) -> None:
-    if isinstance(written, Dropped):
-        _finish(mail, "dropped", written.reason)
-        return
     try:
         if isinstance(written, Exception):
             raise written
@@ -266,8 +318,9 @@ def _sent(mail: OutgoingMail, ready: Ready) -> None:
 
 def _refuse(mail: OutgoingMail, refused: Refused) -> None:
     def note() -> None:
-        if refused.address_is_gone:
-            bounces.note(mail.member_id, "hard", refused.status, str(refused), f"mail-{mail.id}-{mail.attempts}")
+        if refused.bounce:
+            report_id = f"mail-{mail.id}-{mail.attempts}"
+            bounces.note(mail.member_id, refused.bounce, refused.status, str(refused), report_id)
 
     _finish(mail, "dead", str(refused), note)
 
@@ -275,12 +328,16 @@ def _refuse(mail: OutgoingMail, refused: Refused) -> None:
 def _finish(mail: OutgoingMail, state: str, answer: str | None, also: Callable[[], object] | None = None) -> None:
     """The mail is dealt with: whoever holds it by now, it must not go again."""
     with transaction(lightly=True):
-        outcome = {"mail": mail.id, "new_state": state, "said": answer, "now": clock.now()}
-        db.session.connection().execute(_DEALT_WITH, outcome)
+        _record(mail, state, answer)
         if also is not None:
             also()
         failpoints.reach("mail.finishing")
     failpoints.reach("mail.finished")
+
+
+def _record(mail: OutgoingMail, state: str, answer: str | None) -> None:
+    outcome = {"mail": mail.id, "new_state": state, "said": answer, "now": clock.now()}
+    db.session.connection().execute(_DEALT_WITH, outcome)
 
 
 def _put_off(batch: Batch, mail: OutgoingMail, said: str, settings: Settings) -> None:
@@ -289,7 +346,7 @@ def _put_off(batch: Batch, mail: OutgoingMail, said: str, settings: Settings) ->
     attempts = mail.attempts + 1
     with transaction():
         mine = update(OutgoingMail).where(OutgoingMail.id == mail.id, OutgoingMail.lease == batch.lease)
-        due_at = now + _growing(FIRST_PAUSE, attempts, 3, LONGEST_PAUSE)
+        due_at = now + growing(FIRST_PAUSE, attempts)
         db.session.execute(mine.values(attempts=attempts, answer=said, due_at=due_at, crashes=0, **_FREE))
         _give_up(settings, OutgoingMail.id == mail.id)
         failpoints.reach("mail.putting_off")
@@ -300,7 +357,8 @@ def _note(said: str, settings: Settings) -> None:
     """Write beside all mails that are due why they wait."""
     with transaction():
         due = (OutgoingMail.state == "waiting") & (OutgoingMail.due_at <= clock.now())
-        db.session.execute(update(OutgoingMail).where(due, OutgoingMail.lease.is_(None)).values(answer=said))
+        unsaid = or_(OutgoingMail.answer.is_(None), OutgoingMail.answer != said)
+        db.session.execute(update(OutgoingMail).where(due, OutgoingMail.lease.is_(None), unsaid).values(answer=said))
         _give_up(settings, due)
         failpoints.reach("mail.noting")
 
@@ -316,14 +374,8 @@ def _give_up(settings: Settings, which: Any) -> None:
 def _release(batch: Batch) -> None:
     """Let others have what was not begun; nothing was at fault with it."""
     with transaction():
-        db.session.execute(update(OutgoingMail).where(OutgoingMail.lease == batch.lease).values(**_FREE))
+        db.session.execute(update(OutgoingMail).where(_held_by(batch.lease)).values(**_FREE))
         failpoints.reach("mail.releasing")
-
-
-def _growing(first: timedelta, failures: int, times: int, longest: timedelta) -> timedelta:
-    """Longer each time, with some chance in it so that failures do not march in step."""
-    factor: int = times ** min(failures - 1, 12)
-    return min(first * factor, longest) * (0.8 + secrets.randbelow(400) / 1000)
 
 
 # A mail to try it out
@@ -338,7 +390,7 @@ class Answer:
 
 
 def send_test(settings: Settings, to: str) -> Answer:
-    """Send a mail that says only that it came; the answer is there within ten seconds."""
+    """Send a mail that says only that it came; the answer is there within ten seconds of finding the server's name."""
     mail = test_mail(to)
     db.session.rollback()
     if isinstance(mail, Dropped):

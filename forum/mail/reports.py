@@ -176,12 +176,17 @@ def judged(status: str, told: str) -> Kind:
     codes = [code for code in [*_ENHANCED.findall(told), status] if code]
     code = next((code for code in codes if not code.endswith(".0.0")), status)
     for_now = told.startswith("4") or (code.startswith("4") and not code.endswith(".0.0"))
-    if for_now or code.endswith(".2.2") or _FULL.search(told) or _AGAINST_US.search(told):
+    if for_now or is_full(code, told) or _AGAINST_US.search(told):
         return "soft"
     if _NOBODY.search(told):
         return "hard"
     is_policy = any(code.startswith("5.7.") for code in codes)
     return "hard" if _ADDRESS_CODES.fullmatch(code) and not is_policy else "soft"
+
+
+def is_full(status: str, told: str) -> bool:
+    """Whether a server means that the mailbox has no room."""
+    return status.endswith(".2.2") or bool(_FULL.search(told))
 
 
 def _fields(part: Part) -> Fields:

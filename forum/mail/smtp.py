@@ -21,7 +21,7 @@ from forum import failpoints
 from forum.config import Settings
 from forum.errors import N_
 from forum.i18n import gettext
-from forum.mail.reports import judged
+from forum.mail.reports import Kind, is_full, judged
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
@@ -64,7 +64,12 @@ class Refused(Exception):
         self.code, self.for_good = code, code >= 500
         found = _STATUS.search(said)
         self.status = found[0] if found else ""
-        self.address_is_gone = self.for_good and at_address and judged(self.status, said) == "hard"
+        self.bounce = self._bounce() if self.for_good and at_address else None
+
+    def _bounce(self) -> Kind | None:
+        """What the server has against us must not pause everybody's address."""
+        kind = judged(self.status, str(self))
+        return kind if kind == "hard" or is_full(self.status, str(self)) else None
 
 
 class Watch(threading.Thread):
@@ -112,10 +117,25 @@ class _Smtp(smtplib.SMTP):
         super().__init__(server, port, name, READ_SECONDS)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        line = socket.create_connection((host, port), CONNECT_SECONDS)
+        line = _connected(host, port)
         line.settimeout(timeout)
         self._watch.over(line)
         return self._tls.wrap_socket(line, server_hostname=host) if self._tls else line
+
+
+def _connected(host: str, port: int) -> socket.socket:
+    """The first of the host's addresses that answers; all together have as long as one would have alone."""
+    end = time.monotonic() + CONNECT_SECONDS
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    trouble: OSError = TimeoutError()
+    for number, (*_, address) in enumerate(found):
+        # Each has its part of the time that is left, so that a silent one leaves some for the next.
+        part = (end - time.monotonic()) / (len(found) - number)
+        try:
+            return socket.create_connection((str(address[0]), port), max(part, 0.001))
+        except OSError as error:
+            trouble = error
+    raise trouble
 
 
 class Line(flask_mail.Connection):

@@ -47,8 +47,8 @@ def dropped(kind: MailKind, subject_id: int) -> list[int]:
 
 
 def forget_old_mails() -> None:
-    """Forget the mails that went, or were dropped, longer ago than they are kept; those that failed stay."""
-    # A digest that was dropped stays: the member's next one begins where it began.
-    told = (OutgoingMail.state == "dropped") & (OutgoingMail.kind != "digest")
-    done = or_(OutgoingMail.state == "sent", told)
+    """Forget the mails that went, were dropped or were given up longer ago than they are kept."""
+    # A digest that did not go stays: one that was dropped is where the member's next begins, and a dead one may yet go.
+    not_sent = OutgoingMail.state.in_(("dropped", "dead")) & (OutgoingMail.kind != "digest")
+    done = or_(OutgoingMail.state == "sent", not_sent)
     db.session.execute(delete(OutgoingMail).where(done, OutgoingMail.done_at < clock.now() - KEPT))

@@ -141,7 +141,7 @@ class _Conversation:
     def run(self) -> None:
         self._say("greeting")
         while words := self._read.readline():
-            command = words[:4].decode().strip().lower()
+            command = words[:4].decode("latin-1").strip().lower()
             if command in ("mail", "rcpt"):
                 seen = self._server.senders if command == "mail" else self._server.recipients
                 seen.append(words.decode().partition("<")[2].partition(">")[0])

@@ -1,5 +1,7 @@
 """Mails leave, whatever the mail server does: none is lost, none harms another, and what went wrong can be read."""
 
+import os
+import socket
 import threading
 import time
 from collections import Counter
@@ -11,14 +13,14 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 
-from forum import clock
+from forum import clock, outbox
 from forum.checks import examine
 from forum.config import Settings, load
 from forum.db import db, transaction
 from forum.i18n import gettext
-from forum.mail import delivery, smtp
+from forum.mail import compose, delivery, smtp
 from forum.mail.compose import Dropped, Ready
 from forum.mail.models import Bounce
 from forum.members.models import Member
@@ -260,7 +262,7 @@ def test_a_server_that_is_away_burns_no_mails_chances(
     assert 4 <= tries <= 8  # in half an hour; each pause is twice the one before
     assert {(m.attempts, m.lease) for m in (mail(app, number) for number in numbers)} == {(0, None)}
     assert said(app, numbers[-1]).startswith("The mail server cannot be reached.\n")
-    at_noon.shift(QUARTER)
+    at_noon.shift(2 * QUARTER)
     with Sink() as sink:
         deliver(app, over(settings, sink))
     assert set(states(app, numbers)) == {"sent"}
@@ -330,6 +332,48 @@ def test_a_server_that_is_away_for_days_ends_in_dead_mails_not_in_endless_ones(
     assert said(app, old[0]) == said(app, new[0]) == "554 not today"
 
 
+def test_why_mails_wait_is_written_beside_them_once(
+    app: Flask, settings: Settings, letters: Letters, at_noon: time_machine.Traveller
+) -> None:
+    letters("jonas", "frieda")
+    written = []
+
+    def counts(_connection: Any, cursor: Any, statement: str, *_more: Any) -> None:
+        if statement.startswith("UPDATE outgoing_mail SET answer"):
+            written.append(cursor.rowcount)
+
+    with app.app_context():
+        event.listen(db.engine, "after_cursor_execute", counts)
+    with HostileServer(greeting=b"554 not today\r\n") as server:
+        deliver(app, over(settings, server))
+        at_noon.shift(QUARTER)
+        deliver(app, over(settings, server))
+    assert written == [2, 0]
+
+
+def test_the_first_address_that_answers_is_taken_and_silent_ones_share_the_time(
+    app: Flask, settings: Settings, letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (number,) = letters("jonas")
+    monkeypatch.setattr(smtp, "CONNECT_SECONDS", 0.9)
+    find = socket.getaddrinfo
+
+    def finds(host: str, port: int, *more: Any, **also: Any) -> list[Any]:
+        hosts = ["127.0.0.2"] * 8 + ["127.0.0.1"] if host == "localhost" else [host]
+        return [found for each in hosts for found in find(each, port, *more, **also)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", finds)
+    with (
+        Sink() as sink,
+        socket.create_server(("127.0.0.2", sink.port), backlog=0) as silent,
+        socket.create_connection(silent.getsockname()),  # there is room for one
+    ):
+        began = time.perf_counter()
+        deliver(app, over(settings, sink, mail_server="localhost"))
+    assert time.perf_counter() - began < 5
+    assert states(app, [number]) == ["sent"]
+
+
 def test_mails_that_were_never_tried_are_not_given_up(
     app: Flask, settings: Settings, letters: Letters, at_noon: time_machine.Traveller
 ) -> None:
@@ -342,17 +386,19 @@ def test_mails_that_were_never_tried_are_not_given_up(
 
 
 @pytest.mark.parametrize(
-    ("answer", "bounced"),
+    ("answer", "noted"),
     [
-        (b"550 5.1.1 no such user\r\n", True),
-        (b"550 no such user here\r\n", True),
-        (b"554 5.7.1 relay access denied\r\n", False),
-        (b"550 relay not permitted\r\n", False),
-        (b"552 5.2.2 mailbox full\r\n", False),
+        (b"550 5.1.1 no such user\r\n", ["hard"]),
+        (b"550 no such user here\r\n", ["hard"]),
+        (b"552 5.2.2 mailbox full\r\n", ["soft"]),
+        (b"550 over quota\r\n", ["soft"]),
+        # These are about the sender: they would pause every address there is.
+        (b"554 5.7.1 relay access denied\r\n", []),
+        (b"550 relay not permitted\r\n", []),
     ],
 )
 def test_a_recipient_that_is_refused_for_good_has_a_dead_mail_and_perhaps_a_dead_address(
-    app: Flask, settings: Settings, letters: Letters, answer: bytes, bounced: bool
+    app: Flask, settings: Settings, letters: Letters, answer: bytes, noted: list[str]
 ) -> None:
     dead, other = letters("jonas", "frieda")
     with HostileServer(rcpt=[answer]) as server:
@@ -360,7 +406,22 @@ def test_a_recipient_that_is_refused_for_good_has_a_dead_mail_and_perhaps_a_dead
     assert states(app, [dead, other]) == ["dead", "sent"]
     assert said(app, dead) == answer.decode().strip()
     with app.app_context():
-        assert [bounce.kind for bounce in db.session.scalars(select(Bounce))] == ["hard"] * bounced
+        assert [bounce.kind for bounce in db.session.scalars(select(Bounce))] == noted
+
+
+def test_a_mailbox_that_is_full_for_five_days_is_paused(
+    app: Flask, settings: Settings, letters: Letters, at_noon: time_machine.Traveller
+) -> None:
+    with HostileServer(rcpt=b"552 5.2.2 mailbox full\r\n") as server:
+        for _ in range(5):
+            with app.app_context():
+                paused = select(Member.bounced_at).where(Member.uid == "jonas")
+                assert db.session.scalars(paused).one() is None
+            letters("jonas")
+            deliver(app, over(settings, server))
+            at_noon.shift(timedelta(days=1))
+    with app.app_context():
+        assert db.session.scalars(paused).one() is not None
 
 
 @pytest.mark.parametrize("stage", ["mail", "data", "dot"])
@@ -629,6 +690,117 @@ def test_a_worker_that_was_frozen_begins_no_mail_that_another_may_have_taken(
     assert len(sink.mails) <= len(numbers) + 1
 
 
+def test_a_worker_that_was_long_at_writing_begins_no_mail_that_another_has_sent(
+    app: Flask, settings: Settings, letters: Letters, at_noon: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = letters("jonas", "frieda", "aylin")
+    with Sink() as sink:
+        terms, others = over(settings, sink), []
+
+        def writes(mails: Sequence[OutgoingMail]) -> list[Ready]:
+            if not others:
+                others.append(threading.Thread(target=deliver, args=(app, terms)))
+                at_noon.shift(QUARTER)
+                others[0].start()
+                others[0].join(20)
+            return [letter(one) for one in mails]
+
+        monkeypatch.setattr(delivery, "compose", writes)
+        deliver(app, terms)
+    assert set(states(app, numbers)) == {"sent"}
+    assert len(sink.mails) == len(numbers)
+
+
+def test_writing_may_take_longer_than_the_lease_when_nobody_else_is_there(
+    app: Flask, settings: Settings, letters: Letters, at_noon: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = letters("jonas", "frieda")
+
+    def writes(mails: Sequence[OutgoingMail]) -> list[Ready]:
+        at_noon.shift(QUARTER)
+        return [letter(one) for one in mails]
+
+    monkeypatch.setattr(delivery, "compose", writes)
+    with Sink() as sink:
+        assert deliver(app, over(settings, sink)) == 2
+    assert states(app, numbers) == ["sent", "sent"]
+
+
+def test_a_lease_is_found_by_the_index(app: Flask, settings: Settings, letters: Letters, statements: list[str]) -> None:
+    """Most mails are those that went: to look at them all takes long, while nobody else can write."""
+    letters("jonas")
+    with Sink() as sink:
+        deliver(app, over(settings, sink))
+    by_lease = [one for one in statements if "outgoing_mail.lease = " in one]
+    assert by_lease
+    assert [one for one in by_lease if "outgoing_mail.state = " not in one] == []
+
+
+# What is true when a mail is sent
+
+
+def test_what_is_deleted_while_a_slow_server_takes_mails_goes_to_nobody_after_a_few_seconds(
+    app: Flask, settings: Settings, letters: Letters, at_noon: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = letters(*["jonas"] * 20)
+    deleted = []
+    monkeypatch.setattr(
+        delivery, "compose", lambda mails: [Dropped(one.id, "deleted") if deleted else letter(one) for one in mails]
+    )
+    with Sink() as sink:
+        taking = sink.handle_DATA
+
+        async def takes(*mail: Any) -> str:
+            at_noon.shift(timedelta(seconds=1.5))
+            deleted.append(True)
+            return await taking(*mail)
+
+        sink.handle_DATA = takes  # type: ignore[method-assign]
+        assert deliver(app, over(settings, sink)) == 20
+    assert Counter(states(app, numbers)) == {"sent": 4, "dropped": 16}
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_a_post_that_is_restored_while_its_mails_are_being_dropped_is_mailed(
+    app: Flask, settings: Settings, frieda: Person, jonas: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted, written as dropped, restored, and only then recorded as dropped."""
+    answer = jonas.replies(frieda.asks("Wer räumt?"), "Wir.")
+    with app.app_context():
+        while outbox.run_due():
+            pass
+    jonas.sends(f"/posts/{answer}/delete")
+    drops = []
+
+    def writes(mails: Sequence[OutgoingMail]) -> list[Ready | Dropped]:
+        found = list(compose.compose(mails))
+        drops.extend(one for one in found if isinstance(one, Dropped))
+        if len(drops) == 1:
+            db.session.rollback()
+            jonas.sends(f"/posts/{answer}/restore")
+            while outbox.run_due():
+                pass
+        return found
+
+    monkeypatch.setattr(delivery, "compose", writes)
+    with Sink() as sink, time_machine.travel(NOON + QUARTER, tick=False):
+        deliver(app, over(settings, sink))
+    assert len(drops) == 1
+    assert [to for _, to, _ in sink.mails] == ["frieda@weserufer.example"]
+
+
+@pytest.mark.parametrize("kind", ["link", "sign_in"])
+def test_a_link_waits_for_no_digest(
+    app: Flask, settings: Settings, letters: Letters, at_noon: time_machine.Traveller, kind: str
+) -> None:
+    letters(*["frieda"] * 60, kind="digest")
+    at_noon.shift(timedelta(minutes=1))
+    letters("jonas", kind=kind)
+    with Sink() as sink:
+        deliver(app, over(settings, sink))
+    assert [to for _, to, _ in sink.mails] == ["jonas@weserufer.example"] + ["frieda@weserufer.example"] * 60
+
+
 # Without a mail server
 
 
@@ -639,6 +811,18 @@ def test_without_a_mail_server_mails_are_kept_as_files(app: Flask, settings: Set
     assert file.name == f"{number}-post.eml"
     assert b"To: jonas@weserufer.example" in file.read_bytes()
     assert states(app, [number]) == ["sent"]
+
+
+def test_files_are_forgotten_when_mails_are(app: Flask, settings: Settings, letters: Letters) -> None:
+    old, young = letters("jonas", "frieda")
+    delivery.forget_old_files(settings)  # there is no folder yet
+    deliver(app, settings)
+    folder = settings.instance / "outbox"
+    for number, days in ((old, 31), (young, 29)):
+        at = (NOON - timedelta(days=days)).timestamp()
+        os.utime(folder / f"{number}-post.eml", (at, at))
+    delivery.forget_old_files(settings)
+    assert [file.name for file in folder.iterdir()] == [f"{young}-post.eml"]
 
 
 def test_a_mail_that_cannot_be_kept_waits(
