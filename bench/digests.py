@@ -1,6 +1,7 @@
 """How long all digests of a big network take: bench/digests.py [--members N] [--posts N] [--contents].
 
-A fresh network in a temporary folder, in which much was written and every member's digest is due at the same moment.
+A fresh network in a temporary folder, in which much was written, a fifth of the members keep as many searches as they
+may, and every member's digest is due at the same moment.
 One worker, in this process, begins the digests, writes them and hands them over to a mail server in a process of its
 own on this machine. With --contents alone they are only put together, not written. Prints seconds, statements and
 milliseconds for each digest, the longest time for which a member's post had to wait, and this process's memory.
@@ -16,6 +17,7 @@ import time
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import mail
 from sqlalchemy import event, func, insert, select
@@ -33,10 +35,13 @@ from forum.notifications.models import Digest, MailChoice, OutgoingMail
 from forum.notifications.news import note_news
 from forum.notifications.queries import readers
 from forum.outbox import Event
+from forum.search import handlers as index
+from forum.search.saved import MOST_SAVED, SavedSearch
 from forum.text import render
 from forum.threads.models import Mention, Post, Thread
 
 AREAS, MINUTES = 10, 5
+KEEP_SEARCHES = 5  # each fifth member
 SAMPLE = 200
 
 
@@ -85,8 +90,10 @@ def network(folder: Path, port: int, members: int, posts: int) -> Settings:
         digests.begin_due()
         with transaction():
             events = write(areas, ids, posts)
+            db.session.execute(insert(SavedSearch), searches(ids[::KEEP_SEARCHES]))
             db.session.execute(db.update(MailChoice).values(digest_at=clock.now()))
         note_news(events)
+        index.rebuild()
         db.engine.dispose()
     return terms
 
@@ -122,6 +129,17 @@ def write(areas: list[int], members: list[int], posts: int) -> list[Event]:
     db.session.flush()
     db.session.expunge_all()
     return happened
+
+
+def searches(members: list[int]) -> list[dict[str, object]]:
+    """As many searches as may be kept for each of these members: every other one finds something new."""
+    yesterday = clock.now() - timedelta(days=1)
+    words = ("Mieterin öffnet", "Ratten im Keller")
+    return [
+        {"member_id": one, "name": f"Suche {n}", "query": urlencode({"q": f"{words[n % 2]} {n}"}),
+         "saved_at": yesterday, "looked_at": yesterday}
+        for one in members for n in range(MOST_SAVED)
+    ]  # fmt: skip
 
 
 def measure(terms: Settings, contents_alone: bool) -> None:

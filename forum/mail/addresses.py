@@ -52,6 +52,10 @@ class Addresses:
             return f"<{post.message_id}>"
         return f"<post.{quote(post.uid, safe='').replace('.', '%2E')}@{self.domain}>"
 
+    def message_id_of_notice(self, post_id: int) -> str:
+        """The Message-ID of a post of which nothing may be told: one it came with may name its author's house."""
+        return f"<notice.{post_id}@{self.domain}>"
+
     def message_id_of_mail(self, mail_id: int) -> str:
         """The Message-ID of a mail that is about no post: sent a second time, it is the same mail."""
         return f"<mail.{mail_id}@{self.domain}>"

@@ -4,9 +4,9 @@ They are made from what they need to know, not from tables, so that invented one
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from forum.errors import N_
 from forum.i18n import day, ngettext
@@ -38,7 +38,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a post stands. `chain`: the Message-IDs of the first post and of those it answers, the oldest first."""
+    """Where a post stands. `chain`: the Message-IDs of the first post and of those it answers, the oldest first.
+
+    `posts` are the numbers of the same posts, for mails without content.
+    """
 
     area_id: int
     area: List
@@ -47,6 +50,7 @@ class Place:
     kind: str
     locked: bool = False
     chain: Sequence[str] = ()
+    posts: Sequence[int] = ()
 
     @property
     def topic(self) -> str:
@@ -89,10 +93,10 @@ def notice(house: House, shown: Shown, place: Place, why: str) -> Letter:
     """That there is a post: neither title nor text nor author, also not in a header."""
     title = _("New post in %(area)s", area=inert(place.area.title))
     return Letter(
-        house, "notice", _subject(house, title, answers=bool(place.chain)), house.addresses.message_id(shown),
-        {"title": title, "url": shown.url},
+        house, "notice", _subject(house, title, answers=bool(place.posts)),
+        house.addresses.message_id_of_notice(shown.id), {"title": title, "url": shown.url},
         why=_(_WHY[why]), stops=_stops(place, "thread", "area", "all"),
-        headers=[*_of_list(house, place.area, title), *_in_thread(place.chain), _archived(shown.url)],
+        headers=[*_of_list(house, place.area, title), *_in_thread(_named_by_us(house, place)), _archived(shown.url)],
         of=place.area,
     )  # fmt: skip
 
@@ -100,20 +104,37 @@ def notice(house: House, shown: Shown, place: Place, why: str) -> Letter:
 # What happened to one's own post
 
 
-def mark(house: House, message_id: str, shown: Shown, place: Place, by: str, for_what: str, reason: str) -> Letter:
-    """That a post is recommended practice now, or has helped who asked."""
-    title = _("Your post is recommended practice now") if for_what else _("Your reply has helped")
-    said = {
-        "title": title, "thread": place.topic, "html": shown.html, "url": shown.url,
-        "by": inert(by), "for_what": inert(for_what), "reason": inert(reason, 1000),
-    }  # fmt: skip
+class Given(NamedTuple):
+    """A mark: by whom and, if it recommends, for what and why."""
+
+    by: str
+    for_what: str = ""
+    reason: str = ""
+
+
+def helped(house: House, message_id: str, shown: Shown, place: Place, by: str) -> Letter:
+    """That a reply has helped who asked."""
+    return _mark(house, message_id, shown, place, _("Your reply has helped"), {"by": inert(by), "marks": ()})
+
+
+def recommended(
+    house: House, message_id: str, shown: Shown, place: Place, given: Sequence[Given], further: bool
+) -> Letter:
+    """That a post is recommended practice now, by these marks; or, as it is already, by a further one."""
+    title = _("One more recommendation of your post") if further else _("Your post is recommended practice now")
+    marks = [Given(inert(by), inert(for_what), inert(reason, 1000)) for by, for_what, reason in given]
+    return _mark(house, message_id, shown, place, title, {"marks": marks})
+
+
+def _mark(house: House, message_id: str, shown: Shown, place: Place, title: str, what: Mapping[str, Any]) -> Letter:
+    said = {"title": title, "thread": place.topic, "html": shown.html, "url": shown.url, **what}
     return _about_own(house, "mark", message_id, title, said, shown.url, place, _stops(place, "thread", "area", "all"))
 
 
 def own_notice(house: House, message_id: str, url: str, place: Place) -> Letter:
     """That something happened to one's post or thread, and where: nothing else."""
     title = _("News about a post of yours in %(area)s", area=inert(place.area.title))
-    said = {"title": title, "url": url}
+    said, place = {"title": title, "url": url}, replace(place, chain=_named_by_us(house, place))
     return _about_own(house, "notice", message_id, title, said, url, place, _stops(place, "all"))
 
 
@@ -129,14 +150,12 @@ DECISIONS = {
 }
 
 
-def decision(
-    house: House, message_id: str, act: str, url: str, place: Place, by: str, reason: str, html: str = ""
-) -> Letter:
-    """What a facilitator did to one's post or thread, and why; `html`: the post, where it can no longer be seen."""
+def decision(house: House, message_id: str, act: str, url: str, place: Place, by: str, reason: str) -> Letter:
+    """What a facilitator did to one's post or thread, and why; not what was written: it may be what had to go."""
     title = _(DECISIONS[act], area=inert(place.area.title))
     said = {
-        "title": title, "thread": place.topic, "html": html, "url": url, "reason": inert(reason, 1000),
-        "done": _("%(name)s facilitates here and gives this reason:", name=inert(by)),
+        "title": title, "thread": place.topic, "url": url, "reason": inert(reason, 1000),
+        "done": _("%(name)s, as a facilitator, gives this reason:", name=inert(by)),
     }  # fmt: skip
     return _about_own(house, "decision", message_id, title, said, url, place, _stops(place, "all"))
 
@@ -275,7 +294,7 @@ def short_name(name: str) -> str:
 
 
 def _subject(house: House, title: str, answers: bool = False) -> str:
-    return f"{'Re: ' if answers else ''}[{inert(house.name, 60)}] {title}"
+    return f"{'Re: ' if answers else ''}[{inert(house.short_name, 60)}] {title}"
 
 
 def _stops(place: Place | None, *scopes: Scope) -> list[Stop]:
@@ -316,6 +335,10 @@ def _in_thread(chain: Sequence[str]) -> list[tuple[str, str]]:
         return []
     kept = [chain[0], *chain[1:][1 - MOST_REFERENCES :]]
     return [("In-Reply-To", chain[-1]), ("References", message.chain(kept))]
+
+
+def _named_by_us(house: House, place: Place) -> list[str]:
+    return [house.addresses.message_id_of_notice(post_id) for post_id in place.posts]
 
 
 def _archived(url: str) -> tuple[str, str]:

@@ -41,6 +41,11 @@ class House:
         """Where it is."""
         return self.addresses.settings.address
 
+    @property
+    def short_name(self) -> str:
+        """How it is called where room is scarce."""
+        return self.addresses.settings.mail_short_name or self.name
+
 
 @dataclass(frozen=True, slots=True)
 class List:

@@ -81,7 +81,6 @@ def _write(sample: Sample, path: Path) -> list[str]:
 def _letters(home: House, demo: "_Demo") -> Iterator[tuple[str, Letter]]:
     named = home.addresses.message_id_of_mail
     shown, place = demo.post(home, _ANSWER)
-    deleted, _place = demo.post(home, "p-0231")
     asked, of_question = demo.post(home, _QUESTION)
     yield "post", _answer(home, demo)
     yield "question", kinds.post(home, asked, of_question, "notify")
@@ -91,11 +90,12 @@ def _letters(home: House, demo: "_Demo") -> Iterator[tuple[str, Letter]]:
     yield "new-password", kinds.link(home, named(3), "A" * 43, "reset", _AT + timedelta(hours=1))
     yield "sign-in", kinds.sign_in(home, named(4), "Firefox, Windows", _AT)
     reason = "Die Reihenfolge hat bei uns zweimal die Tür geöffnet."
-    yield "recommended", kinds.mark(home, named(5), shown, place, "Aylin Kaya", "den ersten Kontakt", reason)
-    yield "helped", kinds.mark(home, named(6), shown, place, "Frieda Moor", "", "")
+    given = [kinds.Given("Aylin Kaya", "den ersten Kontakt", reason)]
+    yield "recommended", kinds.recommended(home, named(5), shown, place, given, further=False)
+    yield "helped", kinds.helped(home, named(6), shown, place, "Frieda Moor")
     reason = "Darin stand, wo jemand wohnt. Ohne diese Angabe ist der Beitrag willkommen."
     url = f"{home.url}/threads/{place.thread_id}"
-    yield "decision", kinds.decision(home, named(7), "delete", url, place, "Robert Tamm", reason, deleted.html)
+    yield "decision", kinds.decision(home, named(7), "delete", url, place, "Robert Tamm", reason)
     yield "test", kinds.test(home, named(8))
 
 
@@ -167,9 +167,10 @@ class _Demo:
         thread = self.lines["thread"][post["thread"]]
         area = self.lines["area"][thread["area"]]
         opening = next(one for one in self.lines["post"].values() if one["thread"] == post["thread"])
-        chain = [f"<post.{opening['id']}@{home.addresses.domain}>"] if post is not opening else []
-        listed = List(area["slug"], area["title"], area["access"])
-        return Place(area["row"], listed, thread["row"], thread["title"], thread["kind"], chain=chain)
+        above = [opening] if post is not opening else []
+        chain = [f"<post.{one['id']}@{home.addresses.domain}>" for one in above]
+        listed, numbers = List(area["slug"], area["title"], area["access"]), [one["row"] for one in above]
+        return Place(area["row"], listed, thread["row"], thread["title"], thread["kind"], chain=chain, posts=numbers)
 
     def row(self, home: House, thread: str, why: str) -> Row:
         """A thread as one line."""

@@ -1,6 +1,6 @@
 """Searches that a member keeps, and how many new hits each has had since the member last looked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
@@ -68,7 +68,20 @@ def saved_search(viewer: Viewer, search_id: int) -> SavedSearch | None:
 
 def news(viewer: Viewer) -> Iterator[News]:
     """The viewer's searches, each with what has come since the last look; one search for each of them."""
-    return (_news_of(viewer, saved) for saved in saved_searches(viewer))
+    return (news_of(viewer, saved) for saved in saved_searches(viewer))
+
+
+def news_of(viewer: Viewer, saved: SavedSearch, areas: Collection[str] | None = None) -> News:
+    """What has come for one search since the last look; in these areas alone, if they are given."""
+    # An operator knows days, not moments: so the newest hits are looked at one by one. It comes first, because a long
+    # text is cut at its end.
+    wish = saved.wish
+    results = search(viewer, replace(wish, text=f"after:{saved.looked_at.date()} {wish.text}", by_date=True))
+    if results.found.loosened or (results.correction and results.correction.used):  # not what was asked for
+        return News(saved, 0, more=False)
+    hits = [hit for hit in results.posts if areas is None or hit.post.area_slug in areas]
+    new = sum(hit.post.created_at > saved.looked_at and not hit.by_meaning for hit in hits)
+    return News(saved, new, more=0 < new == len(results.posts) < results.found.total)
 
 
 def save(actor: Viewer, fields: Mapping[str, str], name: str = "") -> SavedSearch:
@@ -119,17 +132,6 @@ def query_of(fields: Mapping[str, str]) -> str:
     wish = wish_of(fields)
     wish = replace(wish, text=tidy(wish.text)[:LONGEST_TEXT].strip(), area=tidy(wish.area)[:LONGEST_NAME].strip())
     return urlencode({name: value for name, value in wish.fields.items() if value})
-
-
-def _news_of(viewer: Viewer, saved: SavedSearch) -> News:
-    # An operator knows days, not moments: so the newest hits are looked at one by one. It comes first, because a long
-    # text is cut at its end.
-    wish = saved.wish
-    results = search(viewer, replace(wish, text=f"after:{saved.looked_at.date()} {wish.text}", by_date=True))
-    if results.found.loosened or (results.correction and results.correction.used):  # not what was asked for
-        return News(saved, 0, more=False)
-    new = sum(hit.post.created_at > saved.looked_at and not hit.by_meaning for hit in results.posts)
-    return News(saved, new, more=0 < new == len(results.posts) < results.found.total)
 
 
 def _own(viewer: Viewer) -> Select[SavedSearch]:

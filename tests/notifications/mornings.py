@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from forum.db import db, transaction
 from forum.members.models import Member
 from forum.notifications import digests
-from forum.notifications.digests import Contents
+from forum.notifications.contents import Contents
 from forum.notifications.models import Digest, MailChoice, OutgoingMail
 from forum.notifications.queries import readers
 

@@ -18,7 +18,7 @@ from forum.areas.models import Area, AreaMember
 from forum.db import db, transaction
 from forum.members.models import Member, Viewer
 from forum.notifications import actions, digests
-from forum.notifications.digests import Contents
+from forum.notifications.contents import Contents
 from forum.notifications.models import AreaWatch, Digest, MailChoice, News, OutgoingMail, ThreadWatch
 from forum.notifications.news import note_news
 from forum.notifications.schedule import APART, AT_MOST

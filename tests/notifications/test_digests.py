@@ -19,7 +19,7 @@ from forum.members.models import Viewer
 from forum.members.queries import viewer_by_email
 from forum.moderation import actions as moderation
 from forum.notifications import digests, lines
-from forum.notifications.digests import Contents
+from forum.notifications.contents import MOST_LISTED, MOST_SEARCHED, POSTS_IN_FULL, THREADS_IN_FULL, Contents
 from forum.notifications.models import AreaWatch, Digest, MailChoice, News, OutgoingMail, ThreadWatch
 from forum.notifications.news import newest, told_up_to
 from forum.notifications.queries import readers
@@ -28,7 +28,7 @@ from forum.search import saved
 from forum.threads import actions as threads
 from forum.threads.queries import open_post, open_thread
 from tests.cast import Person, area_id, post_id
-from tests.notifications.mornings import BERLIN, Days
+from tests.notifications.mornings import BERLIN, Days, deliver
 
 Work = Callable[[], int]
 
@@ -110,10 +110,8 @@ def test_jonas_reads_in_the_morning_what_frieda_asked(days: Days, frieda: Person
     sent = days.morning()
     assert set(sent) == {"jonas", "aylin", "bernd", "robert", "anke"}  # not Frieda, not Sven, who is suspended
     (told,) = sent["jonas"].threads
-    assert (told.id, told.title, told.why, told.opened, told.new) == (thread, "Der erste Besuch", "new", True, 1)
-    (post,) = told.posts
-    assert "Wie fangt ihr an?" in post.html
-    assert (post.author_name, post.organisation_name) == ("Frieda Moor", "Baugenossenschaft Weserufer")
+    assert (told.title, told.why, told.opened, told.new) == ("Der erste Besuch", "new", True, 1)
+    assert told.shown == [post_id(days.app, thread, 1)]
     assert sent["jonas"].total == 1
     assert days.morning() == {}
 
@@ -166,7 +164,7 @@ def viewer_id(app: Flask, key: str) -> int:
 
 
 def test_ten_threads_come_in_full_and_the_others_as_a_list(app: Flask, days: Days) -> None:
-    for number in range(digests.THREADS_IN_FULL + digests.MOST_LISTED + 2):
+    for number in range(THREADS_IN_FULL + MOST_LISTED + 2):
         thread = ask(app, "frieda", f"Frage {number}")
     for _ in range(7):
         answer(app, "frieda", thread)
@@ -175,11 +173,11 @@ def test_ten_threads_come_in_full_and_the_others_as_a_list(app: Flask, days: Day
     assert (len(said.threads), len(said.more), said.beyond) == (10, 60, 2)
     assert said.total == 80
     assert said.threads[0].new == 9
-    shown = [post.id for post in said.threads[0].posts]
-    assert len(shown) == digests.POSTS_IN_FULL
+    shown = said.threads[0].shown
+    assert len(shown) == POSTS_IN_FULL
     assert shown[-1] == mention
-    assert all(len(thread.posts) == 1 for thread in said.threads[1:])
-    assert not any(thread.posts for thread in said.more)
+    assert all(len(thread.shown) == 1 for thread in said.threads[1:])
+    assert not any(thread.shown for thread in said.more)
 
 
 def test_levels_count_as_they_are_when_it_is_sent(app: Flask, days: Days) -> None:
@@ -343,6 +341,39 @@ def test_a_line_comes_once_in_the_next_digest_that_goes_anyway(app: Flask, days:
     assert days.morning(days=41)["jonas"].lines == []
 
 
+def test_a_line_of_a_digest_that_never_went_comes_in_the_next(app: Flask, days: Days) -> None:
+    post = post_id(app, ask(app, "frieda", "Weg, bevor es ging"), 1)
+    with app.app_context(), transaction():
+        lines.add_line(viewer("robert"), "Treffen am 3. Mai.")
+    days.pass_by()
+    with app.app_context():
+        digests.begin_due()
+    delete(app, "frieda", post)
+    assert days.sent() == {}
+    assert days.morning() == {}
+    ask(app, "frieda", "Anlass")
+    assert days.morning()["jonas"].lines == ["Treffen am 3. Mai."]
+
+
+def test_a_digest_that_was_passed_by_is_not_told_when_it_is_tried_again(app: Flask, days: Days) -> None:
+    thread = ask(app, "frieda", "Nicht gewollt")
+    with app.app_context(), transaction():
+        lines.add_line(viewer("robert"), "Treffen am 3. Mai.")
+    days.pass_by()
+    with app.app_context():
+        digests.begin_due()
+        with transaction():
+            db.session.execute(update(OutgoingMail).where(OutgoingMail.kind == "digest").values(state="dead"))
+    watch(app, ThreadWatch(member_id=viewer_id(app, "jonas"), thread_id=thread, level="off"))
+    assert "jonas" not in days.morning()
+    with app.app_context(), transaction():
+        db.session.execute(update(ThreadWatch).values(level="digest"))
+        db.session.execute(update(OutgoingMail).where(OutgoingMail.state == "dead").values(state="waiting"))
+    assert days.sent() == {}
+    ask(app, "frieda", "Anlass")
+    assert days.morning()["jonas"].lines == ["Treffen am 3. Mai."]
+
+
 def test_saved_searches_say_what_they_find(app: Flask, days: Days) -> None:
     with app.app_context(), transaction():
         number = saved.save(viewer("jonas"), {"q": "Schimmel"}, "Feuchte").id
@@ -351,6 +382,31 @@ def test_saved_searches_say_what_they_find(app: Flask, days: Days) -> None:
     ask(app, "frieda", "Schimmel im Bad")
     (found,) = days.morning()["jonas"].saved
     assert (found.name, found.new, found.more, found.address) == ("Feuchte", 1, False, f"/search/saved/{number}")
+
+
+def test_a_saved_search_says_nothing_of_areas_without_content(app: Flask, days: Days) -> None:
+    with app.app_context(), transaction():
+        saved.save(viewer("bernd"), {"q": "Abmahnung"})
+    days.clock.shift(timedelta(minutes=1))
+    ask(app, "robert", "Abmahnung aussprechen", area="leitungskreis")
+    ask(app, "frieda", "Anlass")
+    assert days.morning()["bernd"].saved == []
+    watch(app, AreaWatch(member_id=viewer_id(app, "bernd"), area_id=area_id(app, "leitungskreis"), notice=False))
+    ask(app, "frieda", "Zweiter Anlass")
+    assert [found.new for found in days.morning()["bernd"].saved] == [1]
+
+
+def test_only_the_newest_searches_are_made_for_a_digest(app: Flask, days: Days) -> None:
+    with app.app_context(), transaction():
+        saved.save(viewer("jonas"), {"q": "Schimmel"}, "Die älteste")
+        for number in range(MOST_SEARCHED - 1):
+            saved.save(viewer("jonas"), {"q": f"Ratten {number}"})
+        saved.save(viewer("jonas"), {"q": "Schimmel Bad"}, "Feuchte")
+    days.clock.shift(timedelta(minutes=1))
+    ask(app, "frieda", "Schimmel im Bad")
+    said = days.morning()["jonas"]
+    assert [found.name for found in said.saved] == ["Feuchte"]
+    assert said.searches_left == 1
 
 
 def test_the_coming_digest_can_be_seen_before(app: Flask, days: Days, work: Work) -> None:
@@ -428,6 +484,24 @@ def test_two_workers_begin_one_digest(app: Flask, days: Days) -> None:
         assert digests.begin_due() == 5
         assert digests._write(steps, now) == 0
         assert db.session.scalar(select(func.count()).select_from(Digest)) == 5
+
+
+def test_what_was_tried_again_meanwhile_is_not_begun_anew(app: Flask, days: Days) -> None:
+    ask(app, "frieda", "Einmal")
+    days.pass_by()
+    with app.app_context():
+        digests.begin_due()
+        with transaction():
+            db.session.execute(update(OutgoingMail).where(OutgoingMail.kind == "digest").values(state="dead"))
+    days.pass_by()
+    with app.app_context():
+        now = datetime.now(UTC)
+        steps = digests._steps(digests._due(now), now)
+        with transaction():
+            db.session.execute(update(OutgoingMail).where(OutgoingMail.state == "dead").values(state="waiting"))
+        assert len(deliver()) == 5
+        assert digests._write(steps, now) == 0
+    assert days.sent() == {}
 
 
 def test_an_event_that_comes_again_is_no_news_and_numbers_have_no_gap(app: Flask, work: Work) -> None:
