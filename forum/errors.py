@@ -64,7 +64,9 @@ SENTENCES = {
     "suspended": N_("Your access is suspended. Please ask the administrators."),
     "sign_in_failed": N_("Address and password do not match. Please try again."),
     "too_many_guesses": N_("Too many attempts. Please wait a quarter of an hour and try again."),
-    "link_used_up": N_("This link has expired or was already used. Please ask for a new one."),
+    "link_used_up": N_(
+        "This link has expired or was already used. The sign-in page mails you a new one: “Forgot your password?”"
+    ),
     "already_here": N_("This member has a password already. Who lost it can ask for a new one at the sign-in."),
     "too_many_links": N_("This member was sent several links of late. Please wait an hour before you send another."),
     "password_short": N_("Please choose a password of at least %(least)s characters."),
@@ -93,6 +95,7 @@ SENTENCES = {
     "area_announcements_only": N_("In this area the facilitators start the threads."),
     "post_deleted": N_("This post was deleted."),
     "undo_too_late": N_("It is too late to take this back. Please ask a facilitator."),
+    "resume_too_late": N_("This link takes nothing back any more. Signed in you can change which mails come."),
     "edited_meanwhile": N_("This post was changed in the meantime. Both texts are below."),
     "reason_empty": N_("Please give a reason."),
     "reason_long": N_("The reason is too long: at most %(most)s characters."),

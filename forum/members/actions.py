@@ -159,8 +159,9 @@ def invite(actor: Viewer | None, member: Member, lasts: timedelta, secret: str) 
     return _mail_link(member, "welcome", lasts, secret, actor)
 
 
-def ask_for_reset(email: str, secret: str) -> None:
+def ask_for_reset(email: str, origin: str, secret: str) -> None:
     """Mail a link to whoever has this address; who asked learns nothing, also not that it was too often."""
+    note_guess("", origin)  # not for the address: others must not keep its owner from signing in
     member = queries.member_by_email(email)
     if member is not None:
         with suppress(Refused):
@@ -172,7 +173,7 @@ def _mail_link(
 ) -> SignInLink:
     """Have a link mailed, unless that would fill the member's mailbox."""
     lock(select(Member.id).where(Member.id == member.id))
-    require(not queries.too_many_links(member.id), "too_many_links")
+    require(not queries.too_many_links(member.id, purpose), "too_many_links")
     link = make_link(member, purpose, lasts, secret, inviter)
     outbox.record("member.link_made", link.id, inviter.id if inviter else None)
     return link
@@ -220,7 +221,7 @@ def _note_device(member: Member, name: str) -> None:
 
 
 def note_guess(email: str, origin: str) -> None:
-    """Remember a failed attempt, and forget those of yesterday."""
+    """Remember an attempt to get in, and forget those of yesterday."""
     now = clock.now()
     db.session.execute(delete(Guess).where(Guess.at < now - timedelta(days=1)))
     db.session.add(Guess(email=email[:254], origin=origin, at=now))

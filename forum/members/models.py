@@ -98,7 +98,7 @@ class KnownDevice(Base):
 
 
 class Guess(Base):
-    """One failed attempt to sign in; kept in a table so that a restart forgives nobody."""
+    """One attempt to sign in that failed, or, without address, to get a new password; a restart forgives nobody."""
 
     __tablename__ = "guess"
 

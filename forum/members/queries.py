@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from forum import clock
 from forum.db import AnyRow, db, read
-from forum.members.models import Guess, Member, Network, Organisation, SignIn, SignInLink, Viewer
+from forum.members.models import Guess, Member, Network, Organisation, Purpose, SignIn, SignInLink, Viewer
 from forum.tokens import derived_key, fingerprint
 
 GUESSES_PER_ADDRESS, ADDRESS_WINDOW = 10, timedelta(minutes=15)
@@ -150,10 +150,11 @@ def link_key(link: SignInLink, secret: str) -> str:
     return derived_key(secret, link.purpose, link.nonce, str(link.member_id))
 
 
-def too_many_links(member_id: int) -> bool:
-    """Whether as many links were made for the member of late as may be mailed to one address."""
+def too_many_links(member_id: int, purpose: Purpose) -> bool:
+    """Whether as many links for this were made for the member of late as may be mailed to one address."""
     since = {timedelta(hours=1): LINKS_PER_HOUR, timedelta(days=1): LINKS_PER_DAY}
-    made = select(func.count()).select_from(SignInLink).where(SignInLink.member_id == member_id)
+    mine = (SignInLink.member_id == member_id) & (SignInLink.purpose == purpose)
+    made = select(func.count()).select_from(SignInLink).where(mine)
     return any(
         (db.session.scalar(made.where(SignInLink.created_at > clock.now() - window)) or 0) >= most
         for window, most in since.items()
@@ -173,11 +174,13 @@ def open_link(key: str) -> SignInLink | None:
 
 def too_many_guesses(email: str, origin: str) -> bool:
     """Whether this address or this origin has guessed wrong too often of late."""
-    now = clock.now()
-    return (
-        _guesses(Guess.email == email, now - ADDRESS_WINDOW) >= GUESSES_PER_ADDRESS
-        or _guesses(Guess.origin == origin, now - ORIGIN_WINDOW) >= GUESSES_PER_ORIGIN
-    )
+    of_late = _guesses(Guess.email == email, clock.now() - ADDRESS_WINDOW)
+    return of_late >= GUESSES_PER_ADDRESS or too_many_from(origin)
+
+
+def too_many_from(origin: str) -> bool:
+    """Whether this origin alone has guessed wrong, or asked for new passwords, too often of late."""
+    return _guesses(Guess.origin == origin, clock.now() - ORIGIN_WINDOW) >= GUESSES_PER_ORIGIN
 
 
 def _guesses(of: Any, since: datetime) -> int:

@@ -1,23 +1,17 @@
 """What members choose about their mail: signed in on a page, or with the link that stands in each mail."""
 
-from datetime import timedelta
-
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from forum import clock, outbox
 from forum.areas.models import Area
 from forum.areas.queries import readable_area_by_id
 from forum.db import db, lock
-from forum.errors import Invalid, Missing
+from forum.errors import Invalid, Missing, Refused
 from forum.members.models import Viewer
 from forum.notifications.digests import start
 from forum.notifications.models import LEVELS, RHYTHMS, SCOPES, AreaWatch, MailChoice, Scope, ThreadWatch
-from forum.notifications.queries import choice_of, next_digest_of, thread_level, zones
-from forum.outbox import Event
+from forum.notifications.queries import choice_of, last_stop, next_digest_of, thread_level, zones
 from forum.threads.models import Thread
-
-# So long a stop can be taken back as if it had not been.
-UNDO = timedelta(days=1)
 
 outbox.nobody_hears("mail.chosen", "mail.stopped", "mail.resumed", "area.watched", "thread.watched")
 
@@ -84,20 +78,32 @@ def stop(member_id: int, scope: Scope, number: int = 0) -> None:
         outbox.record("mail.stopped", member_id, member_id, scope=SCOPES.index(scope), number=number, **ids)
 
 
+def start_again(actor: Viewer) -> None:
+    """Get mails again, after however long: of what came in a longer pause no digest tells."""
+    choice = _own_choice(actor.id)
+    if not choice.stopped:
+        return
+    if last_stop(actor.id, "all") is None:
+        start(choice, clock.now())
+    choice.stopped = False
+    outbox.record("mail.resumed", actor.id, actor.id, scope=SCOPES.index("all"), number=0)
+
+
 def resume(member_id: int, scope: Scope, number: int = 0) -> None:
-    """Take a stop back: within a day all is as if it had not been, later on things begin anew; twice is once."""
-    if _go_on(member_id, scope, number):
+    """Take a stop of late back, as if it had not been; twice is once."""
+    if _take_back(member_id, scope, number):
         outbox.record("mail.resumed", member_id, member_id, scope=SCOPES.index(scope), number=number)
 
 
 def weekly_instead(member_id: int, scope: Scope, number: int = 0) -> None:
-    """Have a digest instead of these mails: of a thread or area in one's own rhythm, if there is one, else weekly."""
-    _go_on(member_id, scope, number)
+    """Have a digest instead of what was stopped of late: weekly, but for a thread or area in one's own rhythm."""
+    if not _take_back(member_id, scope, number):
+        return
     if scope in ("thread", "area"):
         _set(member_id, scope, number, "digest")
     choice, now = _own_choice(member_id), clock.now()
-    if scope == "all":
-        _notify_no_more(choice)
+    if scope == "all" and choice.level == "notify":
+        choice.level = "digest"
     if choice.rhythm == "off":
         choice.rhythm = "weekly"
         start(choice, now)
@@ -107,28 +113,19 @@ def weekly_instead(member_id: int, scope: Scope, number: int = 0) -> None:
     outbox.record("mail.chosen", member_id, member_id)
 
 
-def _go_on(member_id: int, scope: Scope, number: int) -> bool:
-    """Undo a stop; whether there was one."""
+def _take_back(member_id: int, scope: Scope, number: int) -> bool:
+    """Undo a stop of late; whether anything was stopped."""
     if _present(member_id, scope, number) != "off":
         return False
-    stopped = _last_stop(member_id, scope, number)
-    before = stopped.ids.get("before") if stopped else None
+    stopped = last_stop(member_id, scope, number)
+    if stopped is None:
+        raise Refused("resume_too_late")
+    before = stopped.ids.get("before")
     _set(member_id, scope, number, None if before is None else _known(scope)[before])
-    if scope in ("digest", "all"):
+    if scope == "digest":  # what was told stands where it stood: a slip of the hand loses nothing
         choice = _own_choice(member_id)
-        if stopped is None:
-            start(choice, clock.now())
-        elif scope == "digest":  # what was told stands where it stood: a slip of the hand loses nothing
-            choice.digest_at = next_digest_of(choice, stopped.at)
+        choice.digest_at = next_digest_of(choice, stopped.at)
     return True
-
-
-def _last_stop(member_id: int, scope: Scope, number: int) -> Event | None:
-    """The last stop of this very thing, as long as it can be taken back."""
-    of_late = (Event.name == "mail.stopped") & (Event.at > clock.now() - UNDO)
-    stops = select(Event).where(of_late, Event.subject_id == member_id).order_by(Event.id.desc())
-    this = {"scope": SCOPES.index(scope), "number": number}
-    return next((event for event in db.session.scalars(stops) if event.ids.items() >= this.items()), None)
 
 
 def _present(member_id: int, scope: Scope, number: int) -> str | None:
@@ -196,15 +193,6 @@ def _set_thread(member_id: int, thread_id: int, level: str | None) -> bool:
         db.session.merge(ThreadWatch(member_id=member_id, thread_id=thread_id, level=level))
     db.session.flush()
     return True
-
-
-def _notify_no_more(choice: MailChoice) -> None:
-    """Have everything in the digest that came post by post."""
-    if choice.level == "notify":
-        choice.level = "digest"
-    for watch in (AreaWatch, ThreadWatch):
-        mine = (watch.member_id == choice.member_id) & (watch.level == "notify")
-        db.session.execute(update(watch).where(mine).values(level="digest"))
 
 
 def _own_choice(member_id: int) -> MailChoice:

@@ -35,7 +35,7 @@ def mail_new_mentions(events: Sequence[Event]) -> None:
     for event in events:
         hearing = post_recipients(event.subject_id, only_mentioned=True)
         if hearing:
-            _mail_post(event.subject_id, hearing.keys() - _mentioned_before(event), event)
+            _mail_post(event.subject_id, hearing - _mentioned_before(event), event)
 
 
 @on("post.restored", batch=20)
@@ -47,7 +47,7 @@ def mail_restored_posts(events: Sequence[Event]) -> None:
 
 @on("post.recommended", "post.helped", batch=50)
 def mail_marks(events: Sequence[Event]) -> None:
-    """A mark that was given and stands: mail to the author of the post."""
+    """A mark that stands, and counts: mail to the author of the post."""
     given = [event.ids["mark_id"] for event in events if event.name == "post.recommended"]
     helped = [(event.subject_id, event.actor_id) for event in events if event.name == "post.helped"]
     by_asker = and_(tuple_(Mark.post_id, Mark.member_id).in_(helped), Mark.kind == "helpful")

@@ -3,19 +3,20 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from zoneinfo import available_timezones
 
 from flask import current_app
 from sqlalchemy import ColumnElement, bindparam, func, select
 
+from forum import clock
 from forum.areas.models import Area
 from forum.areas.rules import may_read
 from forum.config import Settings
 from forum.db import AnyRow, AnySelect, at_most, db, read
 from forum.members.models import Member, Network, Viewer
-from forum.notifications.models import AreaWatch, MailChoice, Scope, ThreadWatch
+from forum.notifications.models import SCOPES, AreaWatch, MailChoice, Scope, ThreadWatch
 from forum.notifications.rules import (
     DEFAULT_LEVEL,
     VIEWER,
@@ -26,9 +27,12 @@ from forum.notifications.rules import (
     with_choices,
 )
 from forum.notifications.schedule import next_digest
+from forum.outbox import Event
 from forum.threads.models import Thread
 
 MOST_FOLLOWED = 100
+# So long a stop can be taken back as if it had not been.
+UNDO = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,14 @@ _FOLLOWED: AnySelect = (
 def followed(viewer: Viewer) -> Sequence[AnyRow]:
     """The threads for which the viewer chose a level, last active first; one more than is shown."""
     return read(_FOLLOWED, {"viewer_id": viewer.id}).all()
+
+
+def last_stop(member_id: int, scope: Scope, number: int = 0) -> Event | None:
+    """The last stop of this very thing, as long as the link can take it back: links last, and mails are forwarded."""
+    of_late = (Event.name == "mail.stopped") & (Event.at > clock.now() - UNDO)
+    stops = select(Event).where(of_late, Event.subject_id == member_id).order_by(Event.id.desc())
+    this = {"scope": SCOPES.index(scope), "number": number}
+    return next((event for event in db.session.scalars(stops) if event.ids.items() >= this.items()), None)
 
 
 _THREAD_TITLE: AnySelect = with_choices(

@@ -15,6 +15,7 @@ from forum.moderation.models import ModerationEntry
 from forum.notifications.queries import reachable
 from forum.notifications.rules import asks_for_mail, level_of, takes_mail, tells_content, with_choices
 from forum.practices.models import Mark
+from forum.practices.rules import GIVEN, recommends
 from forum.threads.models import Mention, Post, Thread
 
 Why = Literal["mentioned", "answered", "notify"]
@@ -27,7 +28,7 @@ _CAN_HEAR = and_(reachable(), takes_mail(), may_read(Member.id))
 _WITHOUT_CONTENT = (~tells_content()).label("notice")
 
 _OF_POST: AnySelect = with_choices(
-    select(Member.id, case((_MENTIONED, "mentioned"), (_ANSWERED, "answered"), else_="notify").label("why"))
+    select(Member.id)
     .select_from(Post)
     .join(Thread, Thread.id == Post.thread_id)
     .join(Area, Area.id == Thread.area_id)
@@ -37,10 +38,12 @@ _OF_POST: AnySelect = with_choices(
     Member.id,
 ).where(Post.id == bindparam("post_id"), _CAN_HEAR, asks_for_mail(or_(_MENTIONED, _ANSWERED)))
 _OF_POST_MENTIONED = _OF_POST.where(_MENTIONED)
-_WANTED = _OF_POST.add_columns(_WITHOUT_CONTENT).where(
-    Post.deleted_at.is_(None), Member.id.in_(bindparam("member_ids", expanding=True))
-)
+_WANTED = _OF_POST.add_columns(
+    case((_MENTIONED, "mentioned"), (_ANSWERED, "answered"), else_="notify").label("why"), _WITHOUT_CONTENT
+).where(Post.deleted_at.is_(None), Member.id.in_(bindparam("member_ids", expanding=True)))
 
+# A recommendation counts from the one on by which the post is recommended.
+_COUNTS = or_(Mark.kind != "recommended", recommends(GIVEN.post_id == Mark.post_id, GIVEN.id <= Mark.id))
 _MARKS: AnySelect = with_choices(
     select(Mark.id, _WITHOUT_CONTENT)
     .select_from(Mark)
@@ -52,6 +55,7 @@ _MARKS: AnySelect = with_choices(
 ).where(
     Mark.id.in_(bindparam("ids", expanding=True)),
     Mark.withdrawn_at.is_(None),
+    _COUNTS,
     Post.deleted_at.is_(None),
     _CAN_HEAR,
     level_of() != "off",
@@ -77,13 +81,12 @@ class Wanted:
     notice: bool
 
 
-def post_recipients(post_id: int, only_mentioned: bool = False) -> dict[int, Why]:
-    """Who should hear of a post by mail, and why; one statement, however many there are.
+def post_recipients(post_id: int, only_mentioned: bool = False) -> set[int]:
+    """Who should hear of a post by mail; one statement, however many there are.
 
     A deleted post has recipients too: it may be restored before their mails are due.
     """
-    rows = read(_OF_POST_MENTIONED if only_mentioned else _OF_POST, {"post_id": post_id})
-    return {row.id: row.why for row in rows}
+    return set(read(_OF_POST_MENTIONED if only_mentioned else _OF_POST, {"post_id": post_id}).scalars())
 
 
 def wanted(post_id: int, member_ids: Collection[int]) -> dict[int, Wanted]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 
 from forum import clock, outbox
 from forum.db import db
@@ -11,7 +11,7 @@ from forum.errors import Invalid, Refused, require
 from forum.members.models import Viewer
 from forum.practices.models import LONGEST_FOR, LONGEST_REASON, Mark
 from forum.practices.queries import mark_by, standing_marks
-from forum.practices.rules import can_mark, can_say_helpful, decides, is_answer
+from forum.practices.rules import GIVEN, can_mark, can_say_helpful, decides, is_answer, recommends
 from forum.text import tidy
 from forum.threads.actions import refresh_facts
 from forum.threads.models import Post
@@ -108,12 +108,10 @@ def refresh_marks(*post_ids: int) -> None:
 
 
 def amounts() -> dict[str, Any]:
-    """What a post's marks amount to, as expressions: recommended by one mark that decides, or by two organisations."""
+    """What a post's marks amount to, as expressions."""
     standing = (Mark.post_id == Post.id) & Mark.withdrawn_at.is_(None)
-    given = standing & (Mark.kind == "recommended")
-    houses = select(func.count(Mark.organisation_id.distinct())).where(given).correlate(Post).scalar_subquery()
     return {
-        "recommended": or_(select(Mark.id).where(given, Mark.decides).correlate(Post).exists(), houses > 1),
+        "recommended": recommends(GIVEN.post_id == Post.id),
         "helpful": select(Mark.id).where(standing, Mark.kind == "helpful").correlate(Post).exists(),
         "thanks_count": select(func.count()).where(standing, Mark.kind == "thanks").correlate(Post).scalar_subquery(),
     }

@@ -1,9 +1,23 @@
-"""Who may mark what."""
+"""Who may mark what, and when marks recommend a post."""
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import aliased
 
 from forum.members.models import Viewer
+from forum.practices.models import Mark
 from forum.threads.models import Post
 from forum.threads.queries import Opened
 from forum.threads.rules import can_moderate
+
+GIVEN = aliased(Mark, name="given")
+
+
+def recommends(*which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether those marks of which this holds, as conditions on GIVEN, recommend: one that decides, or two houses."""
+    standing = (GIVEN.kind == "recommended", GIVEN.withdrawn_at.is_(None), *which)
+    houses = select(func.count(GIVEN.organisation_id.distinct())).where(*standing)
+    deciding = select(GIVEN.id).where(*standing, GIVEN.decides)
+    return or_(deciding.correlate_except(GIVEN).exists(), houses.correlate_except(GIVEN).scalar_subquery() > 1)
 
 
 def is_answer(kind: str, number: int) -> bool:

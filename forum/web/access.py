@@ -97,8 +97,9 @@ def forgotten() -> Response:
 @route("/sign-in/forgotten", allow="anyone", methods=("POST",), own_transaction=True)
 def ask_for_reset() -> Response:
     """Answer everybody alike; whether the address is a member's is looked up when the answer has gone."""
-    email, secret = sent("email"), str(current_app.secret_key)
-    later(lambda: actions.ask_for_reset(email, secret))
+    email, origin, secret = sent("email"), request.remote_addr or "", str(current_app.secret_key)
+    if not queries.too_many_from(origin):
+        later(lambda: actions.ask_for_reset(email, origin, secret))
     return go("/sign-in/forgotten?asked")
 
 

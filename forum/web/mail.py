@@ -14,7 +14,6 @@ from forum.members.actions import address_works
 from forum.members.queries import active_administrators, member
 from forum.notifications import actions, queries
 from forum.notifications.models import MailChoice
-from forum.notifications.schedule import next_digest
 from forum.web.door import route
 from forum.web.letters import as_document, coming
 from forum.web.pages import found, go, number, page, said, sent
@@ -60,7 +59,10 @@ def _save(form: dict[str, Any], areas: list[Row], threads: list[Row]) -> None:
         who, form["level"], form["rhythm"], number(form["weekday"], -1), number(form["hour"], -1), form["zone"],
         html=not form["plain"], notice=form["notice"], separate=form["separate"],
     )  # fmt: skip
-    (actions.stop if form["stopped"] else actions.resume)(who.id, "all")
+    if form["stopped"]:
+        actions.stop(who.id, "all")
+    else:
+        actions.start_again(who)
     for area in areas:
         actions.watch_area(who, area.id, area.chosen or None, area.without)
     for thread in threads:
@@ -104,10 +106,11 @@ def _form(
 ) -> Response:
     code = i18n.language()
     return page(
-        "settings/mail.html", status, here="settings", form=form, areas=areas, threads=threads, errors=errors or {},
+        "settings/mail.html", status, here="settings", form=form, areas=areas, errors=errors or {},
+        threads=threads[: queries.MOST_FOLLOWED], more=len(threads) > queries.MOST_FOLLOWED,
         saved="saved" in request.args, next=_next(), address=member(viewer().id).email or "",
         administrators=active_administrators(),
-        weekdays=list(get_day_names("wide", locale=code).items()),
+        weekdays=sorted(get_day_names("wide", locale=code).items()),
         hours=[(hour, f"{hour}:00") for hour in range(24)],
         zones=_zones(settings().time_zone, code),
     )  # fmt: skip
@@ -117,7 +120,7 @@ def _next() -> str:
     """When the next digest comes, on the member's own clock; empty when none does."""
     choice = queries.choice(viewer())
     zone = choice.zone or settings().time_zone
-    moment = choice.digest_at or next_digest(choice.rhythm, choice.weekday, choice.hour, zone, clock.now())
+    moment = choice.digest_at or queries.next_digest_of(choice, clock.now())
     if moment is None or choice.stopped:
         return ""
     with i18n.speaking(i18n.language(), zone):

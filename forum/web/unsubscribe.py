@@ -8,7 +8,7 @@ from forum.mail.addresses import addresses
 from forum.members.queries import member_or_none
 from forum.notifications import actions
 from forum.notifications.models import Scope
-from forum.notifications.queries import choice_of, remaining, title_of
+from forum.notifications.queries import choice_of, last_stop, remaining, title_of
 from forum.web.door import route
 from forum.web.pages import found, page, sent
 from forum.web.session import speak_to
@@ -33,7 +33,7 @@ def stop(token: str) -> Response:
         return make_response("stopped\n", 200, {"Content-Type": "text/plain"})
     return _page(
         "unsubscribe/done.html", token, member_id, scope, about, act=act, offers_weekly=offers_weekly,
-        remaining=remaining(member_id),
+        can_resume=last_stop(member_id, scope, about) is not None, remaining=remaining(member_id),
     )  # fmt: skip
 
 

@@ -10,14 +10,15 @@ from flask import Flask
 from sqlalchemy import select
 
 from forum.db import db, transaction
-from forum.errors import Invalid, Missing
+from forum.errors import Invalid, Missing, Refused
 from forum.members.models import Member, Viewer
 from forum.members.queries import viewer_by_email
 from forum.notifications import actions, queries
-from forum.notifications.models import LEVELS, AreaWatch, MailChoice, Scope, ThreadWatch
+from forum.notifications.models import LEVELS, SCOPES, AreaWatch, MailChoice, Scope, ThreadWatch
 from forum.notifications.news import newest
 from forum.outbox import Event
 from tests.cast import Person, area_id, person, post_id
+from tests.security import scene
 
 Work = Callable[[], int]
 THURSDAY = datetime(2026, 11, 19, 12, tzinfo=UTC)
@@ -244,9 +245,8 @@ def test_one_click_stops_a_thread_an_area_the_digest_or_all(app: Flask, frieda: 
 
 def test_a_link_of_a_thread_that_is_no_more_stops_nothing(app: Flask) -> None:
     for scope in ("thread", "area"):
-        for act in (actions.stop, actions.weekly_instead):
-            with pytest.raises(Missing):
-                clicks(app, "jonas", act, scope, 99_999)
+        with pytest.raises(Missing):
+            clicks(app, "jonas", actions.stop, scope, 99_999)
 
 
 def test_a_click_works_for_who_may_not_read_any_more(app: Flask, bernd: Person) -> None:
@@ -293,21 +293,64 @@ def test_a_slip_of_the_hand_loses_no_digest(app: Flask, work: Work, scope: Scope
     assert (mine.told_number, mine.digest_at) == (kept.told_number, kept.digest_at)
 
 
-@pytest.mark.parametrize("scope", ["digest", "all"])
-def test_after_a_longer_pause_digests_begin_anew(app: Flask, work: Work, scope: Scope) -> None:
+def test_after_a_longer_pause_digests_begin_anew_for_who_is_signed_in(app: Flask, work: Work) -> None:
     with time_machine.travel(THURSDAY, tick=False) as at:
         does(app, "jonas", actions.choose, **USUAL | {"rhythm": "daily", "hour": 18})
-        clicks(app, "jonas", actions.stop, scope)
+        clicks(app, "jonas", actions.stop, "all")
         at.shift(timedelta(days=10))
         person(app, "frieda").asks("Währenddessen")
         work()
-        clicks(app, "jonas", actions.resume, scope)
+        for _ in range(2):  # twice is once
+            does(app, "jonas", actions.start_again)
     mine = choice(app, "jonas")
     with app.app_context():
         assert mine.told_number == newest() > 0
     assert mine.digest_at is not None
     assert mine.digest_at > THURSDAY + timedelta(days=10)
-    assert (mine.rhythm, mine.stopped) == ("weekly" if scope == "digest" else "daily", False)
+    assert (mine.rhythm, mine.stopped) == ("daily", False)
+    assert len(events(app, "mail.resumed")) == 1
+
+
+def test_who_is_signed_in_takes_a_slip_of_the_hand_back_too(app: Flask, work: Work) -> None:
+    with time_machine.travel(THURSDAY, tick=False) as at:
+        does(app, "jonas", actions.choose, **USUAL)
+        clicks(app, "jonas", actions.stop, "all")
+        at.shift(timedelta(hours=20))
+        before = choice(app, "jonas").told_number
+        person(app, "frieda").asks("Währenddessen")
+        work()
+        does(app, "jonas", actions.start_again)
+    mine = choice(app, "jonas")
+    assert (mine.stopped, mine.told_number, mine.digest_at) == (False, before, MONDAY)
+
+
+@pytest.mark.parametrize("act", [actions.resume, actions.weekly_instead])
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_link_takes_nothing_back_after_a_day(
+    app: Flask, scope: Scope, act: Callable[[int, Scope, int], object]
+) -> None:
+    """Mails are forwarded, and the links in them last: stopping is all that they are good for in the end."""
+    with time_machine.travel(THURSDAY, tick=False) as at:
+        thread = person(app, "frieda").asks("Wer räumt?")
+        number = {"thread": thread, "area": area_id(app, "vermuellung")}.get(scope, 0)
+        does(app, "jonas", actions.choose, **USUAL | {"level": "notify"})
+        clicks(app, "jonas", actions.stop, scope, number)
+        at.shift(timedelta(days=1))
+        before = scene.snapshot(app)
+        with pytest.raises(Refused, match="resume_too_late"):
+            clicks(app, "jonas", act, scope, number)
+        assert not scene.differences(before, scene.snapshot(app))
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_no_digest_instead_of_what_was_not_stopped(app: Flask, frieda: Person, scope: Scope) -> None:
+    thread = frieda.asks("Wer räumt?")
+    does(app, "jonas", actions.choose, **USUAL | {"level": "notify", "rhythm": "daily"})
+    does(app, "jonas", actions.watch_thread, thread, "notify")
+    number = {"thread": thread, "area": area_id(app, "vermuellung")}.get(scope, 0)
+    before = scene.snapshot(app)
+    clicks(app, "jonas", actions.weekly_instead, scope, number)
+    assert not scene.differences(before, scene.snapshot(app))
 
 
 def test_what_was_stopped_for_one_thing_is_not_taken_back_for_another(app: Flask, frieda: Person) -> None:
@@ -340,6 +383,7 @@ def test_a_digest_instead_of_what_was_stopped(app: Flask) -> None:
     clicks(app, "jonas", actions.weekly_instead, "thread", thread)
     assert (level_of(app, "jonas", thread), choice(app, "jonas").rhythm) == ("digest", "daily")
     does(app, "aylin", actions.choose, **USUAL | {"level": "notify", "rhythm": "off"})
+    clicks(app, "aylin", actions.stop, "area", area)
     clicks(app, "aylin", actions.weekly_instead, "area", area)
     assert (level_of(app, "aylin", thread), choice(app, "aylin").digest_at) == ("digest", MONDAY)
 
@@ -359,7 +403,7 @@ def test_once_a_week_instead_of_everything(app: Flask, work: Work) -> None:
     mine = choice(app, "jonas")
     assert (mine.stopped, mine.level, mine.rhythm, mine.digest_at) == (False, "digest", "weekly", MONDAY)
     assert mine.told_number == told
-    assert level_of(app, "jonas", thread) == "digest"
+    assert level_of(app, "jonas", thread) == "notify"  # what was chosen for one thing alone stays
     with app.app_context():
         assert db.session.get_one(AreaWatch, (_viewer("jonas").id, area)).level == "mentioned"
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import time_machine
 from flask import Flask
 from sqlalchemy import delete, insert, select, update
@@ -110,7 +111,7 @@ def test_a_handler_that_runs_twice_makes_one_mail(
     frieda.recommends(answer)
     robert.sends(f"/threads/{thread}/moderate", act="pin", reason="Wichtig.")
     with app.app_context(), transaction():
-        ask_for_reset("jonas@weserufer.example", str(app.secret_key))
+        ask_for_reset("jonas@weserufer.example", "10.0.0.9", str(app.secret_key))
     work()
     state(app, "aylin", "sent")
     state(app, "robert", "dead")
@@ -207,8 +208,8 @@ def test_the_author_hears_of_marks_by_others(
     app: Flask, frieda: Person, jonas: Person, aylin: Person, robert: Person, work: Work
 ) -> None:
     answer = jonas.replies(frieda.asks("Wer räumt?"), "Wir.")
-    aylin.recommends(answer)
     robert.recommends(answer)
+    aylin.recommends(answer)
     frieda.sends(f"/posts/{answer}/helpful", on="1")
     aylin.sends(f"/posts/{answer}/thanks", on="1")
     work()
@@ -219,12 +220,51 @@ def test_the_author_hears_of_marks_by_others(
         assert set(db.session.scalars(due_at)) == {made + WAIT for made in db.session.scalars(marks)}
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_the_author_hears_of_a_recommendation_when_it_counts(
+    app: Flask, frieda: Person, jonas: Person, aylin: Person, bernd: Person, robert: Person, work: Work, at_once: bool
+) -> None:
+    """Aylin's alone waits for a second house. With Bernd's the post is recommended, and each further one is news."""
+    answer = jonas.replies(frieda.asks("Wer räumt?"), "Wir.")
+    told = []
+    for somebody in (aylin, bernd, robert):
+        somebody.recommends(answer)
+        if not at_once:
+            work()
+            told.append(len(mails(app, "mark")))
+    work()
+    happens_again(app, work)
+    assert told == ([] if at_once else [0, 1, 2])
+    with app.app_context():
+        told_of = (OutgoingMail.subject_id == Mark.id) & (OutgoingMail.kind == "mark")
+        by = select(Member.uid).join(Mark, Mark.member_id == Member.id).join(OutgoingMail, told_of)
+        assert list(db.session.scalars(by.order_by(Mark.id))) == ["bernd", "robert"]
+
+
+def test_two_of_one_house_recommend_nothing(
+    app: Flask, frieda: Person, jonas: Person, aylin: Person, bernd: Person, work: Work
+) -> None:
+    with app.app_context(), transaction():
+        house = select(Member.organisation_id).where(Member.uid == "aylin").scalar_subquery()
+        db.session.execute(update(Member).where(Member.uid == "bernd").values(organisation_id=house))
+    answer = jonas.replies(frieda.asks("Wer räumt?"), "Wir.")
+    for somebody in (aylin, bernd):
+        somebody.recommends(answer)
+    work()
+    assert mails(app, "mark") == []
+    frieda.recommends(answer)
+    work()
+    assert mails(app, "mark") == ["jonas"]
+
+
 def test_a_mark_that_was_taken_back_is_not_told(
     app: Flask, frieda: Person, jonas: Person, aylin: Person, work: Work
 ) -> None:
     answer = jonas.replies(frieda.asks("Wer räumt?"), "Wir.")
     aylin.recommends(answer)
     aylin.sends(f"/posts/{answer}/withdraw", withdrawn_reason="Falscher Beitrag.")
+    frieda.recommends(answer)
+    frieda.sends(f"/posts/{answer}/withdraw", withdrawn_reason="Falscher Beitrag.")
     for helped in ("1", "", "1", ""):
         frieda.sends(f"/posts/{answer}/helpful", on=helped)
     work()
@@ -301,9 +341,9 @@ def test_a_decision_is_told_whatever_one_chose_for_the_thread(
 
 def test_who_asks_for_a_link_gets_it_at_once(app: Flask, work: Work) -> None:
     with app.app_context(), transaction():
-        ask_for_reset("jonas@weserufer.example", str(app.secret_key))
-        ask_for_reset("nobody@weserufer.example", str(app.secret_key))
-        ask_for_reset("sven@weserufer.example", str(app.secret_key))
+        ask_for_reset("jonas@weserufer.example", "10.0.0.9", str(app.secret_key))
+        ask_for_reset("nobody@weserufer.example", "10.0.0.9", str(app.secret_key))
+        ask_for_reset("sven@weserufer.example", "10.0.0.9", str(app.secret_key))
     work()
     assert mails(app, "link") == ["jonas"]
     assert only_mail(app).due_at <= clock.now()
@@ -360,8 +400,8 @@ def test_mails_that_are_done_are_forgotten_after_a_month(app: Flask) -> None:
         forget_old_mails()
     with app.app_context():
         left = {key.rpartition(":")[0] for key in db.session.scalars(select(OutgoingMail.key))}
-    # What failed waits for a person; and after a digest that was dropped the next one begins where it began.
-    old = {"post:waiting:31", "post:dead:31", "digest:waiting:31", "digest:dead:31", "digest:dropped:31"}
+    # A digest that failed waits for a person; and after one that was dropped the next begins where it began.
+    old = {"post:waiting:31", "digest:waiting:31", "digest:dead:31", "digest:dropped:31"}
     assert {name for name in left if name.endswith("31")} == old
     assert len(left - old) == 8
 

@@ -12,12 +12,13 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from forum.config import Settings
-from forum.db import db
+from forum.db import db, transaction
 from forum.mail.delivery import deliver_some
+from forum.members import actions
 from forum.members.models import Member, SignInLink
 from forum.members.queries import link_key
 from forum.outbox import Event
-from tests.cast import PEOPLE, Person, person
+from tests.cast import PASSWORD, PEOPLE, Person, person
 from tests.security import scene
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -142,6 +143,42 @@ def test_three_mails_an_hour_and_thirty_a_day(app: Flask, stranger: Person, cloc
     clock.move_to(NOW + timedelta(days=1, seconds=1), tick=False)
     forgets(stranger, "frieda@weserufer.example")
     assert mailed(app) == 31
+
+
+def test_fifty_from_one_place_and_the_rest_is_answered_alike_and_costs_nothing(
+    app: Flask, stranger: Person, clock: time_machine.Traveller
+) -> None:
+    for number in range(50):
+        forgets(stranger, f"wer{number}@weserufer.example")
+    before = scene.snapshot(app)
+    browser = scene.visitor(app, "stranger")
+    answers = [
+        browser.asks("POST", "/sign-in/forgotten", data={"csrf_token": browser.token, "email": email})
+        for email in ("frieda@weserufer.example", "wer@weserufer.example")
+    ]
+    assert {(answer.status_code, answer.headers["Location"]) for answer in answers} == {
+        (303, "/sign-in/forgotten?asked")
+    }
+    assert not scene.differences(before, scene.snapshot(app))
+    elsewhere = Person("stranger", app.test_client())
+    elsewhere.client.environ_base["REMOTE_ADDR"] = "10.0.0.2"
+    forgets(elsewhere, "frieda@weserufer.example")
+    assert mailed(app) == 1
+    clock.shift(timedelta(hours=1, seconds=1))
+    forgets(stranger, "frieda@weserufer.example")
+    assert mailed(app) == 2
+
+
+def test_asking_for_somebody_keeps_her_neither_from_signing_in_nor_from_an_invitation(
+    app: Flask, stranger: Person
+) -> None:
+    for _ in range(12):
+        forgets(stranger, "frieda@weserufer.example")
+    assert Person("frieda", app.test_client()).signs_in(PASSWORD).status_code == 200
+    with app.app_context(), transaction():
+        frieda = db.session.scalars(select(Member).where(Member.uid == "frieda")).one()
+        frieda.password = None
+        actions.invite(None, frieda, timedelta(days=14), "secret")
 
 
 def test_a_suspended_member_and_a_stranger_get_no_mail(app: Flask, stranger: Person) -> None:

@@ -1,18 +1,20 @@
 """Choosing how one hears of things: the whole of it on one page, and one level beside each thread and area."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from forum.db import db, transaction
 from forum.members.models import Member
 from forum.notifications.models import AreaWatch, MailChoice, ThreadWatch
+from forum.notifications.queries import MOST_FOLLOWED
 from forum.outbox import Event
+from forum.threads.models import Thread
 from tests.cast import Person, area_id
 
 FRIDAY_NOON = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
@@ -144,6 +146,27 @@ def test_a_level_beside_a_thread_is_listed_and_goes_back(app: Flask, frieda: Per
     assert f"thread-{thread}" not in saves(jonas, **{f"thread_{thread}": ""})
     with app.app_context():
         assert not db.session.scalars(select(ThreadWatch)).all()
+
+
+def test_of_very_many_threads_those_with_the_latest_posts_are_listed(app: Flask, frieda: Person, jonas: Person) -> None:
+    first = frieda.asks("Die älteste Frage")
+    with app.app_context(), transaction():
+        columns = [column.name for column in Thread.__table__.columns if column.name != "id"]
+        row = dict(db.session.execute(select(*(Thread.__table__.c[name] for name in columns))).one()._mapping)
+        for number in range(MOST_FOLLOWED):
+            later = row["last_post_at"] + timedelta(minutes=number + 1)
+            db.session.execute(insert(Thread).values(row | {"uid": f"t{number}", "last_post_at": later}))
+        whose = {"member_id": jonas.id, "level": "notify"}
+        everything = [whose | {"thread_id": number} for number in db.session.scalars(select(Thread.id))]
+        db.session.execute(insert(ThreadWatch), everything)
+    page = jonas.reads("/settings/mail").text
+    assert page.count('name="thread-') == MOST_FOLLOWED
+    assert f'name="thread-{first}"' not in page
+    assert jonas.sees("für weitere Themen gewählt")
+    saves(jonas, **{f"thread_{first + 1}": ""})
+    assert not jonas.sees("für weitere Themen gewählt")
+    with app.app_context():
+        assert db.session.get_one(ThreadWatch, (jonas.id, first)).level == "notify"
 
 
 def test_a_level_beside_an_area_keeps_what_was_said_of_its_content(app: Flask, bernd: Person) -> None:

@@ -43,7 +43,7 @@ def level(app: Flask, key: str, slug: str = "vermuellung") -> str:
 
 def hears(app: Flask, post: int) -> set[int]:
     with app.app_context():
-        return set(post_recipients(post))
+        return post_recipients(post)
 
 
 def said(answer: TestResponse) -> str:
@@ -125,6 +125,24 @@ def test_instead_it_comes_in_the_digest(
     assert jonas.id not in hears(app, post)
     jonas.reads(f"/threads/{lively}")
     assert jonas.sees('value="digest" selected')
+
+
+def test_after_a_day_the_page_offers_no_way_back_but_to_sign_in(
+    app: Flask, jonas: Person, mail_program: FlaskClient
+) -> None:
+    address = f"/unsubscribe/{token(app, 'jonas', 'all')}"
+    mail_program.post(address)
+    with time_machine.travel(clock.now() + timedelta(days=1, seconds=1)):
+        page = mail_program.post(address)
+        assert "Sie bekommen keine Mails mehr" in page.text
+        assert 'name="act"' not in page.text
+        assert 'href="/settings/mail"' in page.text
+        for act in ("resume", "weekly"):
+            answer = mail_program.post(address, data={"act": act})
+            assert answer.status_code == 403
+            assert "nimmt nichts mehr zurück" in answer.text
+    with app.app_context():
+        assert choice_of(jonas.id).stopped
 
 
 def test_an_area_stops_and_the_others_remain(app: Flask, jonas: Person, mail_program: FlaskClient) -> None:
