@@ -56,15 +56,16 @@ def examine(settings: Settings) -> Report:
 
 def _shown(settings: Settings) -> dict[str, str]:
     """All settings; of a secret only whether it was given, of a database address no password."""
-    shown = {name: _hidden(getattr(settings, name)) for name in type(settings).model_fields}
+    shown = {name: _hidden(name, getattr(settings, name)) for name in type(settings).model_fields}
     shown["database_url"] = db.engine.url.render_as_string(hide_password=True)
     return shown
 
 
-def _hidden(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return "(given)" if value.get_secret_value() else "(kept in the instance folder)"
-    return str(value)
+def _hidden(name: str, value: Any) -> str:
+    if not isinstance(value, SecretStr):
+        return str(value)
+    kept = "(kept in the instance folder)" if name == "secret_key" else ""
+    return "(given)" if value.get_secret_value() else kept
 
 
 def _database() -> tuple[dict[str, str], list[str]]:

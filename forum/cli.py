@@ -132,12 +132,18 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON."
 @click.option("--without-worker", is_flag=True, help="Serve pages only; run `forum worker` beside it.")
 def run(host: str, port: int, without_worker: bool) -> None:
     """Serve the network: web and worker on this machine."""
-    app = create_app()
+    app = create_app(config.load(served_at=_served_at(host, port)))
     with app.app_context():
         migrations.upgrade()
         if people.network() is None:
             raise click.ClickException("there is no network here yet; please run: forum init")
     serve(settings(app), host, port, with_worker=not without_worker)
+
+
+def _served_at(host: str, port: int) -> str:
+    """How this machine reaches what it serves; who listens on all addresses listens on its own too."""
+    name = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not listened on
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 @forum.command()
@@ -146,13 +152,15 @@ def run(host: str, port: int, without_worker: bool) -> None:
 def demo(host: str, port: int) -> None:
     """Serve a demonstration with invented people, in a folder of its own."""
     folder = config.instance_folder() / "demo"
-    terms = config.load(instance=folder, demo=True, database_url="")
+    terms = config.load(
+        instance=folder, demo=True, database_url="", mail_short_name="Fachkreis", served_at=_served_at(host, port)
+    )
     app = create_app(terms)
     with app.app_context():
         migrations.upgrade()
         if people.network() is None:
             _load_demo()
-    click.echo(f"Demonstration at http://{host}:{port} – one click signs you in.")
+    click.echo(f"Demonstration at {terms.address} – one click signs you in.")
     serve(terms, host, port)
 
 

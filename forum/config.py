@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     mail_from: str = Field(
         "", description="Address all mails come from; empty means fachkreis@ the public address's host."
     )
+    mail_short_name: str = Field(
+        "", max_length=40, description="What stands in brackets before each subject; empty means the network's name."
+    )
     mail_domain: str = Field(
         "", description="Domain whose every address reaches the network; empty means plus addresses on mail_from."
     )
@@ -83,6 +86,10 @@ class Settings(BaseSettings):
     )
     meaning: bool = Field(True, description="Search by meaning too, where the extra [meaning] is installed.")
     log_level: Annotated[str, NoDecode] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    served_at: str = Field(
+        "",
+        description="Set by `forum run` and `forum demo` alone: where links lead without a public address.",
+    )
     demo: bool = Field(False, description="Set by `forum demo` alone: one-click sign-in with invented people.")
 
     @field_validator("database_url")
@@ -150,6 +157,13 @@ class Settings(BaseSettings):
             raise ValueError("session_idle_days must not be longer than session_days")
         return self
 
+    @model_validator(mode="after")
+    def _no_mail_in_clear(self) -> "Settings":
+        here = self.mail_server in ("", "localhost", "::1") or self.mail_server.startswith("127.")
+        if self.mail_security == "none" and not here:
+            raise ValueError("mail_security none is for a mail server on this machine; please use starttls or tls")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -176,7 +190,7 @@ class Settings(BaseSettings):
     @property
     def address(self) -> str:
         """Where links in mails and on the command line point to."""
-        return self.public_url or "http://127.0.0.1:5000"
+        return self.public_url or self.served_at or "http://127.0.0.1:5000"
 
     @property
     def mail_address(self) -> str:

@@ -123,8 +123,8 @@ def _day(on: date, code: str) -> str:
 
 def appointment(moment: datetime) -> str:
     """A moment to come: "Monday, 30 November, 7:00"."""
-    here = local(moment)
-    return f"{format_date(here, gettext('EEEE, d MMMM'), locale=_language.get())}, {here.hour}:{here.minute:02}"
+    here, weekday_and_day = local(moment), gettext("EEEE, d MMMM")
+    return f"{format_date(here, weekday_and_day, locale=_language.get())}, {here.hour}:{here.minute:02}"
 
 
 def exact(moment: datetime) -> str:

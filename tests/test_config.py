@@ -13,6 +13,7 @@ def test_all_have_defaults_that_work(tmp_path: Path) -> None:
     settings = load(instance=tmp_path)
     assert settings.database == f"sqlite:///{tmp_path}/forum.db"
     assert settings.address == "http://127.0.0.1:5000"
+    assert load(instance=tmp_path, served_at="http://127.0.0.1:5077").address == "http://127.0.0.1:5077"
 
 
 def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +35,7 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
         ("secret_key = 'changeme'", "secret_key: is an example or shorter than 32 characters"),
         (f"secret_key = '{'ab' * 20}'", "secret_key: repeats a few characters"),
         ("session_idle_days = 31", "session_idle_days must not be longer than session_days"),
+        ("mail_server = 'mail.example.org'\nmail_security = 'none'", "mail_security none is for a mail server on this"),
         ("this is no toml", "forum.toml:"),
     ],
 )

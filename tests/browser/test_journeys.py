@@ -237,6 +237,7 @@ def test_the_main_journey_by_keyboard_alone(site: Site, visit: Visit) -> None:
     page.keyboard.type("Nachtrag von mir.")
     page.keyboard.press("Control+Enter")
     expect(page).to_have_url(re.compile(r"#p2$"))
+    page.wait_for_load_state()
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox", name="Suchen")).to_be_focused()
     page.keyboard.type("geruch")

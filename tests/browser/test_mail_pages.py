@@ -65,3 +65,15 @@ def test_who_gets_no_mails_reads_it_on_every_page_and_ends_it(site: Site, visit:
     banner.get_by_role("button").click()
     page.wait_for_url(re.compile("/settings/mail$"))
     assert page.locator("main .notice").count() == 0
+
+
+def test_the_administrator_uses_an_address_again_with_a_click(site: Site, visit: Visit) -> None:
+    """The row is a link to the member; its button stands above it."""
+    with site.app.app_context(), transaction():
+        robert = db.session.scalars(select(Member).where(Member.uid == "robert")).one()
+        robert.bounced_at = datetime.now(UTC)
+    page = visit(site, "administrator").opens("/admin/mail")
+    page.get_by_role("button", name="Wieder benutzen").click()
+    page.wait_for_load_state()
+    assert page.url.endswith("/admin/mail")
+    assert page.get_by_role("button", name="Wieder benutzen").count() == 0

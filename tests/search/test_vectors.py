@@ -275,6 +275,7 @@ def test_nobody_waits_for_the_model(worker: Process, monkeypatch: pytest.MonkeyP
 def test_old_posts_get_their_turn(app: Flask, worker: Process, monkeypatch: pytest.MonkeyPatch, family: int) -> None:
     monkeypatch.setattr(vectors, "_NEWEST", 1)
     monkeypatch.setattr(vectors, "_STRETCH", 2)
+    monkeypatch.setattr(vectors, "_LOOKING_SECONDS", 60)
     with app.app_context(), transaction():
         first = db.session.get_one(Post, family)
         common = {"thread_id": first.thread_id, "author_id": first.author_id, "created_at": first.created_at}

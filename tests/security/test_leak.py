@@ -212,7 +212,7 @@ def addresses(app: Flask, planted: Planted) -> Iterator[str]:
 def tokens(app: Flask, planted: Planted) -> Iterator[str]:
     """Links to stop mails of the closed area, as if they stood in a mail to somebody who may not read it."""
     with app.app_context():
-        area = db.session.scalars(select(Area.id).where(Area.slug == planted.slug)).one()
+        area = db.session.scalars(select(Area.id).where(Area.slug == (planted.slug or "leitungskreis"))).one()
         members = db.session.scalars(select(Member.id).where(Member.uid.in_(OUTSIDERS))).all()
         for member in members:
             yield f"/unsubscribe/{mail_addresses().unsubscribe_token(member, 'thread', planted.thread)}"
