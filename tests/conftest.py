@@ -5,17 +5,22 @@ import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
 from flask import Flask
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from sqlalchemy import create_engine, event, text
 
 from forum import config, create_app, migrations
 from forum.db import db
 from forum.outbox import run_due
 from forum.search.handlers import rebuild
+from forum.web import templating
 from tests import cast
 from tests.mailbox import Mailbox
 
@@ -31,6 +36,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(
             "database", [pytest.param(name, marks=marks.get(name, [])) for name in DATABASES], indirect=True
         )
+
+
+class Compiled(BytecodeCache):
+    """Templates, compiled once for all networks of all tests: that takes longer than most tests do."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], CodeType | None] = {}
+
+    def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
+        return super().get_bucket(environment, f"{environment.globals['language']}/{name}", filename, source)
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(templating, "Environment", partial(Environment, bytecode_cache=Compiled()))
+        yield
 
 
 @pytest.fixture(scope="session")
