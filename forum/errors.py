@@ -67,6 +67,7 @@ SENTENCES = {
     "link_used_up": N_(
         "This link has expired or was already used. The sign-in page mails you a new one: “Forgot your password?”"
     ),
+    "address_paused": N_("Mails to this address are paused. Please use the address again first, then try the mail."),
     "already_here": N_("This member has a password already. Who lost it can ask for a new one at the sign-in."),
     "too_many_links": N_("This member was sent several links of late. Please wait an hour before you send another."),
     "password_short": N_("Please choose a password of at least %(least)s characters."),

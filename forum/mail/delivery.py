@@ -31,6 +31,7 @@ from forum.i18n import gettext
 from forum.mail import bounces
 from forum.mail.compose import NOT_WANTED, Dropped, Ready, compose, test_mail
 from forum.mail.smtp import LONGEST_ANSWER, MAIL_SECONDS, Away, Line, Lost, Refused, told
+from forum.members.models import Member
 from forum.notifications.models import Digest, MailKind, OutgoingMail
 from forum.notifications.outgoing import KEPT
 from forum.notifications.recipients import wanted
@@ -447,8 +448,12 @@ def _last_answer(which: ColumnElement[bool]) -> str:
 
 
 def retry_dead(*which: ColumnElement[bool]) -> int:
-    """Give every mail that was given up another chance, and its days anew; return how many there were."""
+    """Give mails that were given up another chance, and their days anew; return how many there were.
+
+    Those to a paused address go on waiting for a person: tried now, they would be dropped.
+    """
     now = clock.now()
-    revived = update(OutgoingMail).where(OutgoingMail.state == "dead", *which)
+    paused = select(Member.id).where(Member.bounced_at.is_not(None))
+    revived = update(OutgoingMail).where(OutgoingMail.state == "dead", OutgoingMail.member_id.not_in(paused), *which)
     anew = {"state": "waiting", "attempts": 0, "crashes": 0, "made_at": now, "due_at": now, "done_at": None}
     return int(getattr(db.session.execute(revived.values(**anew)), "rowcount", 0))

@@ -65,3 +65,6 @@ def retry(actor: Viewer, mail_id: int) -> None:
     require(actor.is_administrator)
     if retry_dead(OutgoingMail.id == mail_id):
         outbox.record("mail.retried", mail_id, actor.id)
+    else:
+        mail = db.session.get(OutgoingMail, mail_id)
+        require(mail is None or mail.state != "dead", "address_paused")

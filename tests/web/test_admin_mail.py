@@ -149,6 +149,21 @@ def test_a_mail_that_was_given_up_gets_another_chance(app: Flask, anke: Person, 
         assert [(event.subject_id, event.actor_id) for event in events] == [(stuck[0], anke.id)]
 
 
+def test_a_mail_to_a_paused_address_waits_for_the_address(
+    app: Flask, anke: Person, jonas: Person, stuck: list[int]
+) -> None:
+    with app.app_context(), transaction():
+        bounces.note(jonas.id, "hard", "5.1.1", "550 5.1.1 no such user", "report-1")
+    anke.reads("/admin/mail")
+    assert anke.sends("/admin/mail/retry", mail=str(stuck[0])).status_code == 403
+    assert anke.sees("Mails an diese Adresse pausieren.")
+    anke.reads("/admin/mail")
+    anke.sends("/admin/mail/use-again", member=str(jonas.id))
+    anke.sends("/admin/mail/retry", mail=str(stuck[0]))
+    with app.app_context():
+        assert db.session.get_one(OutgoingMail, stuck[0]).state == "waiting"
+
+
 def test_a_paused_address_is_used_again(app: Flask, anke: Person, jonas: Person) -> None:
     said = "550 5.1.1 no such user"
     with app.app_context(), transaction():
