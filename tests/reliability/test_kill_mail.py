@@ -74,6 +74,7 @@ def mails_came(app: Flask, server: HostileServer, kills: int) -> str:
             if f"{name}@weserufer.example" != author
         }
         states = Counter(db.session.scalars(select(OutgoingMail.state)))
+        db.session.remove()
         db.engine.dispose()
     came: Counter[tuple[str, str]] = Counter()
     for data in server.taken:
