@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 
 from forum import cli, clock, outbox
 from forum.areas.models import Area
+from forum.cli import doors
 from forum.db import db, transaction
 from forum.outbox import Event, Job
 
@@ -247,7 +248,7 @@ def broken(_events: Sequence[Event]) -> None:
 @pytest.fixture
 def command(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Run `forum …` on the test's network."""
-    monkeypatch.setattr(cli, "create_app", lambda: app)
+    monkeypatch.setattr(doors, "create_app", lambda: app)
     return lambda *words: CliRunner().invoke(cli.forum, words)
 
 

@@ -18,7 +18,8 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import select
 
-from forum import cli, config, create_app, i18n, migrations
+from forum import config, create_app, i18n, migrations
+from forum.cli.starting import load_demo
 from forum.db import db, transaction
 from forum.outbox import run_due
 from forum.threads.models import Post, Thread
@@ -73,7 +74,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     with app.app_context():
         i18n.speak("de", "Europe/Berlin")
         migrations.upgrade()
-        cli._load_demo()
+        load_demo()
         for step in ndjson.NdjsonImport(prepared.write(folder / "more.ndjson")).steps():
             with transaction():
                 step()

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from forum.cli import DEMO
+from forum.cli.starting import DEMO
 
 RICH = """# Was in der Tabelle steht
 

@@ -14,6 +14,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from forum import cli
+from forum.cli import doors
 from forum.db import db, transaction
 from forum.mail import bounces
 from forum.mail.addresses import addresses
@@ -254,7 +255,7 @@ def test_an_automatic_answer_is_no_report(app: Flask, jonas: Person, head: str) 
 
 @pytest.fixture
 def typed(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    monkeypatch.setattr(cli, "create_app", lambda: app)
+    monkeypatch.setattr(doors, "create_app", lambda: app)
 
     def typed(*words: str, stdin: bytes = b"") -> str:
         result = CliRunner().invoke(cli.forum, ["mail", "bounce", *words], input=stdin)

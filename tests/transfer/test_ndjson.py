@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from forum.areas.models import Area
-from forum.cli import DEMO
+from forum.cli.starting import DEMO
 from forum.config import Settings
 from forum.db import db, transaction
 from forum.members.models import Member, Network, Organisation

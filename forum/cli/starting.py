@@ -1,0 +1,133 @@
+"""Commands that make a network: a real one, or one of invented people."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from forum import clock, config, create_app, i18n, migrations, outbox
+from forum.areas.actions import create_area
+from forum.areas.trade import AREAS
+from forum.cli.doors import forum, settings
+from forum.cli.people import link_for
+from forum.cli.running import served_at
+from forum.db import db, transaction
+from forum.members import actions as members
+from forum.members.models import Member
+from forum.members.queries import network
+from forum.notifications import digests, news
+from forum.search import handlers as index
+from forum.search.thesaurus import add_starter
+from forum.serving import serve
+from forum.threads.models import Post
+from forum.transfer import ndjson
+from forum.transfer.progress import progress
+
+DEMO = Path(__file__).parents[1] / "demo" / "network.ndjson"
+
+
+@forum.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5000, show_default=True)
+def demo(host: str, port: int) -> None:
+    """Serve a demonstration with invented people, in a folder of its own."""
+    folder = config.instance_folder() / "demo"
+    terms = config.load(
+        instance=folder, demo=True, database_url="", mail_short_name="Fachkreis", served_at=served_at(host, port)
+    )
+    app = create_app(terms)
+    with app.app_context():
+        migrations.upgrade()
+        if network() is None:
+            load_demo()
+    click.echo(f"Demonstration at {terms.address} – one click signs you in.")
+    serve(terms, host, port)
+
+
+def load_demo() -> None:
+    """Load the invented network, its newest post of today or yesterday; everybody was here last a week ago.
+
+    What was written since stands in the digests to come. Whole days only: people who write at night would look odd.
+    """
+    shift = timedelta(days=(clock.now() - ndjson.newest(DEMO)).days)
+    load = ndjson.NdjsonImport(DEMO, shift)
+    with progress("demo", load.outline.lines) as bar:
+        for step in load.steps():
+            with transaction():
+                bar.advance(step())
+    week_ago = clock.now() - timedelta(days=7)
+    with transaction():
+        db.session.execute(db.update(Member).values(caught_up_at=week_ago, joined_at=week_ago))
+    digests.begin_due()
+    with transaction():
+        fresh = db.select(Post.id, Post.author_id).where(Post.created_at > week_ago).order_by(Post.id)
+        events = [outbox.record("post.created", *row) for row in db.session.execute(fresh)]
+    news.note_news(events)
+    index.rebuild()
+    with transaction():
+        outbox.forget_jobs()
+
+
+@forum.command()
+@click.option("--name", help="Name of the network.")
+@click.option("--language", help="Language of the network: de or en.")
+@click.option("--admin-name", help="The administrator's name.")
+@click.option("--admin-email", help="The administrator's mail address.")
+@click.option(
+    "--areas",
+    "wanted",
+    help="Short names of areas to start with, separated by commas; all of the trade's by default.",
+)
+def init(
+    name: str | None,
+    language: str | None,
+    admin_name: str | None,
+    admin_email: str | None,
+    wanted: str | None,
+) -> None:
+    """Make a real network: asks what it was not told, ends with the administrator's sign-in link."""
+    app = create_app()
+    terms = settings(app)
+    with app.app_context():
+        migrations.upgrade()
+        if network() is not None:
+            raise click.ClickException("there is a network here already")
+        name = name or click.prompt("Name des Netzwerks / name of the network", default="Fachkreis")
+        language = language or click.prompt("Sprache / language", default="de", type=click.Choice(i18n.languages()))
+        i18n.speak(language)
+        _ = i18n.gettext
+        admin_name = admin_name or click.prompt(_("Your name"))
+        admin_email = admin_email or click.prompt(_("Your mail address"))
+        slugs = _chosen_areas(wanted)
+        with transaction():
+            members.create_network(name or "", language or "")
+            administrator = members.add_member(admin_name or "", admin_email, "administrator")
+            for area in AREAS:
+                if area.slug in slugs:
+                    create_area(None, area.slug, i18n.gettext(area.title), i18n.gettext(area.description))
+            add_starter(None, language or "")
+            link = link_for(administrator, terms)
+        index.rebuild()
+        click.echo(_("%(name)s is ready. Start it with: forum run", name=name))
+        click.echo(
+            i18n.ngettext(
+                "Your sign-in link (%(num)s day): %(link)s",
+                "Your sign-in link (%(num)s days): %(link)s",
+                terms.link_days,
+                link=link,
+            )
+        )
+
+
+def _chosen_areas(wanted: str | None) -> set[str]:
+    known = [area.slug for area in AREAS]
+    if wanted is None:
+        for number, area in enumerate(AREAS, 1):
+            click.echo(f"  {number} {i18n.gettext(area.title)}")
+        answer = click.prompt(i18n.gettext("Areas to start with (numbers, separated by commas)"), default="1-8")
+        wanted = answer if answer != "1-8" else ",".join(known)
+    chosen = [part.strip() for part in wanted.split(",") if part.strip()]
+    slugs = {known[int(part) - 1] if part.isdigit() and 0 < int(part) <= len(known) else part for part in chosen}
+    if unknown := slugs - set(known):
+        raise click.ClickException(f"unknown area {min(unknown)!r}; known are {', '.join(known)}")
+    return slugs
