@@ -182,16 +182,26 @@ def _claim(lease_seconds: int) -> Lease | None:
             return None
         handler = HANDLERS[first.handler]
         jobs = _together(first, handler, now)
-        key = (BY_ITSELF if len(jobs) == 1 else "") + secrets.token_hex(8)
+        key = lease_out(jobs, now + timedelta(seconds=lease_seconds))
         for job in jobs:
-            # Of a batch that crashed nobody knows which job was to blame: each gets its own chances.
-            job.crashes += job.lease is not None and job.lease.startswith(BY_ITSELF)
-            job.lease, job.leased_until = key, now + timedelta(seconds=lease_seconds)
             # Should its worker go down, others come first: kills from outside must not meet the same job each time.
             job.run_at = now + growing(FIRST_PAUSE, job.crashes + 1)
         failpoints.reach("outbox.claiming")
     failpoints.reach("outbox.claimed")
     return Lease(key, handler, lease_seconds)
+
+
+def lease_out(rows: Sequence[Any], until: datetime) -> str:
+    """Let one worker have these jobs, or mails, until then; return the key of the lease.
+
+    What was at work by itself when a worker went down has one crash more. Of several nobody knows which was to blame:
+    each gets its own chances.
+    """
+    key = (BY_ITSELF if len(rows) == 1 else "") + secrets.token_hex(8)
+    for row in rows:
+        row.crashes += row.lease is not None and row.lease.startswith(BY_ITSELF)
+        row.lease, row.leased_until = key, until
+    return key
 
 
 def _together(first: Job, handler: Handler, now: datetime) -> Sequence[Job]:

@@ -13,7 +13,7 @@ from forum import clock, outbox, worker
 from forum.config import Settings, load
 from forum.db import db, on_postgres, transaction
 from forum.notifications import digests
-from forum.notifications.outgoing import due
+from forum.notifications.outgoing import Due, due
 from forum.outbox import Event
 from tests.mail.smtp import SILENCE, HostileServer
 
@@ -108,7 +108,7 @@ def test_a_silent_mail_server_holds_up_no_job(app: Flask, settings: Settings) ->
         how = {"mail_server": "127.0.0.1", "mail_port": server.port, "mail_security": "none"}
         terms = load(instance=settings.instance, database_url=settings.database_url, worker_pause_seconds=0.01, **how)
         with app.app_context(), transaction():
-            due("sign_in", 1, [1], "sign_in:1", clock.now())
+            due("sign_in", [Due(1, 1, clock.now())])
         with at_work(app, terms):
             until(lambda: server.seen["greeting"] == 1)
             tell(app, 1)

@@ -35,7 +35,7 @@ from forum.members.models import Member
 from forum.notifications.models import Digest, MailKind, OutgoingMail
 from forum.notifications.outgoing import KEPT
 from forum.notifications.recipients import wanted
-from forum.outbox import BY_ITSELF, CRASHES_TO_DEATH, growing
+from forum.outbox import BY_ITSELF, CRASHES_TO_DEATH, growing, lease_out
 from forum.threads.models import Post
 
 BATCH = 50
@@ -173,13 +173,11 @@ def _claim(settings: Settings) -> Batch | None:
         if not mails:
             return None
         mails = mails[:1] if mails[0].lease else [mail for mail in mails if not mail.lease]
-        lease = (BY_ITSELF if len(mails) == 1 else "") + secrets.token_hex(8)
-        for mail in mails:
-            mail.crashes += mail.lease is not None and mail.lease.startswith(BY_ITSELF)
-            if mail.lease:
-                # Should this worker go down too, others come first: kills from outside must not meet the same mail.
-                mail.due_at = now + growing(outbox.FIRST_PAUSE, mail.crashes + 1)
-            mail.lease, mail.leased_until = lease, _leased_until(settings)
+        met_a_crash = bool(mails[0].lease)
+        lease = lease_out(mails, _leased_until(settings))
+        if met_a_crash:
+            # Should this worker go down too, others come first: kills from outside must not meet the same mail.
+            mails[0].due_at = now + growing(outbox.FIRST_PAUSE, mails[0].crashes + 1)
         failpoints.reach("mail.claiming")
     failpoints.reach("mail.claimed")
     mine = select(OutgoingMail).where(_held_by(lease)).order_by(OutgoingMail.due_at, OutgoingMail.id)

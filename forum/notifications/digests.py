@@ -18,6 +18,7 @@ from forum.notifications.contents import NOTHING, Contents, find, is_news, say
 from forum.notifications.lines import lines_between, lines_up_to, newest_line
 from forum.notifications.models import Digest, MailChoice, OutgoingMail
 from forum.notifications.news import newest, told_up_to
+from forum.notifications.outgoing import Due, due
 from forum.notifications.queries import Reader, choice, fresh_choice, next_digest_of, reachable
 from forum.notifications.rules import takes_mail
 from forum.notifications.schedule import FURTHEST, following
@@ -171,20 +172,8 @@ def _write(steps: Sequence[_Step], now: datetime) -> int:
             if step.last == last.get(step.member.member_id) and _apply(step, standing[step.member.member_id], now)
         ]
         db.session.flush()
-        db.session.add_all(_mail(window) for window in mailed if window)
+        due("digest", [Due(window.id, window.member_id, clock.now()) for window in mailed if window])
     return len(mailed)
-
-
-def _mail(window: Digest) -> OutgoingMail:
-    at = clock.now()
-    return OutgoingMail(
-        key=f"digest:{window.id}",
-        member_id=window.member_id,
-        kind="digest",
-        subject_id=window.id,
-        made_at=at,
-        due_at=at,
-    )
 
 
 def _apply(step: _Step, member: MailChoice, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from forum.members.models import SignInLink
 from forum.members.queries import people_by_handle
 from forum.moderation.models import ModerationEntry
 from forum.notifications.models import MailKind
-from forum.notifications.outgoing import dropped, due
+from forum.notifications.outgoing import Due, dropped, due
 from forum.notifications.recipients import post_recipients, wanted_decisions, wanted_marks
 from forum.outbox import Event, on
 from forum.practices.models import Mark
@@ -95,15 +95,14 @@ def _mail_post(post_id: int, member_ids: Collection[int], event: Event) -> None:
     """Let these hear of a post; a transaction for each post, so that a large circle holds nobody up."""
     if member_ids:
         with transaction():
-            due("post", post_id, member_ids, f"post:{post_id}", event.at + _wait())
+            due("post", [Due(post_id, member_id, event.at + _wait()) for member_id in member_ids])
 
 
 def _mail_each(kind: MailKind, rows: Sequence[AnyRow], wait: timedelta = timedelta()) -> None:
     """Let one member hear of each of these."""
     if rows:
         with transaction():
-            for row in rows:
-                due(kind, row.id, [row.member_id], f"{kind}:{row.id}", row.at + wait)
+            due(kind, [Due(row.id, row.member_id, row.at + wait) for row in rows])
 
 
 def _wait() -> timedelta:

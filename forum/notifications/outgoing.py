@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,22 +14,30 @@ from forum.notifications.models import MailKind, OutgoingMail
 KEPT = timedelta(days=30)
 
 
-def due(kind: MailKind, subject_id: int, member_ids: Iterable[int], key_prefix: str, due_at: datetime) -> None:
-    """Let these members be mailed about this, once each: who has the mail gets no other.
+class Due(NamedTuple):
+    """About what a mail is, to whom, and when it may go."""
+
+    subject_id: int
+    member_id: int
+    at: datetime
+
+
+def due(kind: MailKind, mails: Iterable[Due]) -> None:
+    """Let these mails go, each once: who has the mail about something gets no other about it.
 
     A mail that was dropped, because the post was deleted for a while, gets another chance.
     """
     now = clock.now()
     rows = [
         {
-            "key": f"{key_prefix}:{member_id}",
-            "member_id": member_id,
+            "key": f"{kind}:{mail.subject_id}:{mail.member_id}",
+            "member_id": mail.member_id,
             "kind": kind,
-            "subject_id": subject_id,
+            "subject_id": mail.subject_id,
             "made_at": now,
-            "due_at": due_at,
+            "due_at": mail.at,
         }
-        for member_id in member_ids
+        for mail in mails
     ]
     if not rows:
         return

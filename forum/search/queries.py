@@ -1,7 +1,7 @@
 """Searching, viewer first: the page and the command come through here."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -138,12 +138,14 @@ def _number(text: str) -> int | None:
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
-def search(viewer: Viewer, wish: Wish, thesaurus: Thesaurus | None = None) -> Results:
+def search(
+    viewer: Viewer, wish: Wish, thesaurus: Thesaurus | None = None, within: Collection[str] | None = None
+) -> Results:
     """Find posts the viewer may read. The index narrows by area, the database has the last word.
 
-    With another thesaurus than the saved one, one can see what it would change.
+    With another thesaurus than the saved one, one can see what it would change. `within`: in these areas alone.
     """
-    areas = readable_areas(viewer)
+    areas = [area for area in readable_areas(viewer) if within is None or area.slug in within]
     query = parse(wish.text)
     if not query.asks_something:
         return Results(query, Found(), [], areas, {})

@@ -76,11 +76,11 @@ def news_of(viewer: Viewer, saved: SavedSearch, areas: Collection[str] | None = 
     # An operator knows days, not moments: so the newest hits are looked at one by one. It comes first, because a long
     # text is cut at its end.
     wish = saved.wish
-    results = search(viewer, replace(wish, text=f"after:{saved.looked_at.date()} {wish.text}", by_date=True))
+    since = f"after:{saved.looked_at.date()} {wish.text}"
+    results = search(viewer, replace(wish, text=since, by_date=True), within=areas)
     if results.found.loosened or (results.correction and results.correction.used):  # not what was asked for
         return News(saved, 0, more=False)
-    hits = [hit for hit in results.posts if areas is None or hit.post.area_slug in areas]
-    new = sum(hit.post.created_at > saved.looked_at and not hit.by_meaning for hit in hits)
+    new = sum(hit.post.created_at > saved.looked_at and not hit.by_meaning for hit in results.posts)
     return News(saved, new, more=0 < new == len(results.posts) < results.found.total)
 
 

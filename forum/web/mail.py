@@ -44,16 +44,23 @@ def show() -> Response:
 @route("/settings/mail", allow="member", methods=("POST",))
 def save() -> Response:
     """Choose all of it anew."""
-    areas, threads = [_sent_row(row, "area") for row in _areas()], [_sent_row(row, "thread") for row in _threads()]
+    shown_areas, shown_threads = _areas(), _threads()
+    areas = [_sent_row(row, "area") for row in shown_areas]
+    threads = [_sent_row(row, "thread") for row in shown_threads]
     form = {name: sent(name) for name in _CHOICES} | {name: bool(sent(name)) for name in _CHECKS}
     try:
-        _save(form, areas, threads)
+        _save(
+            form,
+            [row for row in areas if row not in shown_areas],
+            [row for row in threads if row not in shown_threads],
+        )
     except Invalid as problem:
         return _form(form, areas, threads, said(problem), 422)
     return go("/settings/mail?saved")
 
 
 def _save(form: dict[str, Any], areas: list[Row], threads: list[Row]) -> None:
+    """Keep the form, and of the areas and threads those that were changed on it."""
     who = viewer()
     actions.choose(
         who, form["level"], form["rhythm"], number(form["weekday"], -1), number(form["hour"], -1), form["zone"],

@@ -61,6 +61,27 @@ def test_the_same_search_twice_is_one(app: Flask) -> None:
     assert [name for name, *_ in news(app, "jonas")] == ["Keller", "Schimmel"]
 
 
+def test_what_may_not_be_told_crowds_nothing_out(
+    app: Flask, bernd: Person, robert: Person, frieda: Person, work: Work
+) -> None:
+    """Twenty hits stand on a page; those of areas of which nothing is told must not take their places."""
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        keep(app, "bernd", "Schimmel")
+        clock.shift(timedelta(minutes=5))
+        frieda.asks("Schimmel am Fenster")
+        clock.shift(timedelta(minutes=5))
+        thread = bernd.asks("Schimmel im Kreis", area="leitungskreis")
+        for number in range(20):
+            robert.replies(thread, f"Schimmel zum {number}. Mal.")
+        work()
+        with app.app_context():
+            viewer = viewer_by_email("bernd@weserufer.example")
+            assert viewer is not None
+            (kept,) = saved.saved_searches(viewer)
+            found = saved.news_of(viewer, kept, {"vermuellung"})
+            assert (found.new, found.more) == (1, False)
+
+
 def test_what_is_new_counts_from_the_last_look(app: Flask, jonas: Person, frieda: Person, work: Work) -> None:
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         frieda.asks("Schimmel am Morgen")
