@@ -1,14 +1,15 @@
-"""Who may see and run an area. `may_read` is the one place that decides what anybody sees."""
+"""Who may see and run an area. `may_read` is the one place that decides; `threads.rules.may_see` builds on it."""
 
 from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, bindparam, or_, select
 
 from forum.areas.models import Area, AreaMember
 from forum.members.models import Viewer
 
-_VIEWER: SQLColumnExpression[int] = bindparam("viewer_id", type_=Integer)
+# Who reads, to be bound.
+VIEWER: SQLColumnExpression[int] = bindparam("viewer_id", type_=Integer)
 
 
-def may_read(viewer_id: SQLColumnExpression[int] = _VIEWER) -> ColumnElement[bool]:
+def may_read(viewer_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool]:
     """The condition on Area under which the viewer, bound as `viewer_id`, sees it and all that is in it.
 
     For many viewers at once, as when a post is mailed, `viewer_id` is the column that holds them.
@@ -25,7 +26,7 @@ def facilitates() -> ColumnElement[bool]:
     return (
         select(AreaMember.area_id)
         .where(
-            AreaMember.member_id == _VIEWER,
+            AreaMember.member_id == VIEWER,
             AreaMember.area_id == Area.id,
             AreaMember.facilitates,
         )

@@ -10,6 +10,7 @@ from forum.db import AnyRow, db
 from forum.members.models import Member, Viewer
 from forum.moderation.models import ModerationEntry
 from forum.threads.models import Post, Thread
+from forum.threads.rules import may_see
 
 ENTRIES_A_PAGE = 50
 _READABLE = select(Area.id).where(may_read())
@@ -39,7 +40,7 @@ def log(viewer: Viewer, before: int | None = None) -> Sequence[AnyRow]:
         .join(Member, Member.id == ModerationEntry.actor_id)
         .outerjoin(Post, Post.id == ModerationEntry.post_id)
         .where(
-            may_read(),
+            may_see(),
             true() if viewer.is_facilitator else facilitates(),
             ModerationEntry.area_id.in_(_READABLE),
             or_(ModerationEntry.act != "move", ModerationEntry.after["area_id"].as_integer().in_(_READABLE)),

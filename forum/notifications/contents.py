@@ -11,15 +11,16 @@ from typing import Any, Literal, get_args
 from sqlalchemy import ColumnElement, String, and_, bindparam, case, cast, func, or_, select
 
 from forum.areas.models import Area
-from forum.areas.rules import may_read
+from forum.areas.rules import VIEWER
 from forum.db import AnyRow, AnySelect, at_most, db, read
 from forum.members.models import Member, Organisation, Viewer
 from forum.notifications.models import Digest, News, ThreadWatch
 from forum.notifications.queries import Reader, levels
-from forum.notifications.rules import VIEWER, level_of, tells_content, with_choices
+from forum.notifications.rules import level_of, tells_content, with_choices
 from forum.practices.models import Mark
 from forum.search import saved as searches
 from forum.threads.models import Mention, Post, Thread
+from forum.threads.rules import may_see
 
 THREADS_IN_FULL, POSTS_IN_FULL, MOST_LISTED = 10, 5, 60
 MOST_RECOMMENDED, MOST_UNANSWERED, MOST_SEARCHED = 10, 3, 5
@@ -98,7 +99,7 @@ NOTHING = Contents((), (), 0, (), (), (), (), 0, (), 0, ())
 _BETWEEN = and_(News.number > bindparam("after"), News.number <= bindparam("up_to"))
 _STANDS = Post.deleted_at.is_(None)
 _OF_OTHERS = Post.author_id != VIEWER
-_FOR_READER = and_(may_read(), level_of() == "digest")
+_FOR_READER = and_(may_see(), level_of() == "digest")
 
 
 def _of_news(*columns: Any) -> AnySelect:

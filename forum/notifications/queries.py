@@ -12,14 +12,13 @@ from sqlalchemy import ColumnElement, bindparam, func, select
 
 from forum import clock
 from forum.areas.models import Area
-from forum.areas.rules import may_read
+from forum.areas.rules import VIEWER, may_read
 from forum.config import Settings
 from forum.db import AnyRow, AnySelect, at_most, db, read
 from forum.members.models import Member, Network, Viewer
 from forum.notifications.models import SCOPES, AreaWatch, MailChoice, Scope, ThreadWatch
 from forum.notifications.rules import (
     DEFAULT_LEVEL,
-    VIEWER,
     level_of,
     level_of_area,
     tells_content,
@@ -29,6 +28,7 @@ from forum.notifications.rules import (
 from forum.notifications.schedule import next_digest
 from forum.outbox import Event
 from forum.threads.models import Thread
+from forum.threads.rules import may_see
 
 MOST_FOLLOWED = 100
 # So long a stop can be taken back as if it had not been.
@@ -150,7 +150,7 @@ _OF_THREAD: AnySelect = with_choices(
     .select_from(Thread)
     .join(Area, Area.id == Thread.area_id),
     VIEWER,
-).where(Thread.id == bindparam("thread_id"), may_read())
+).where(Thread.id == bindparam("thread_id"), may_see())
 
 
 def thread_level(viewer: Viewer, thread_id: int) -> AnyRow | None:
@@ -163,7 +163,7 @@ _FOLLOWED: AnySelect = (
     .select_from(ThreadWatch)
     .join(Thread, Thread.id == ThreadWatch.thread_id)
     .join(Area, Area.id == Thread.area_id)
-    .where(ThreadWatch.member_id == VIEWER, Thread.visible, may_read())
+    .where(ThreadWatch.member_id == VIEWER, Thread.visible, may_see())
     .order_by(Thread.last_post_at.desc(), Thread.id.desc())
     .limit(at_most(MOST_FOLLOWED + 1))
 )
@@ -184,7 +184,7 @@ def last_stop(member_id: int, scope: Scope, number: int = 0) -> Event | None:
 
 _THREAD_TITLE: AnySelect = with_choices(
     select(Thread.title).join(Area, Area.id == Thread.area_id).join(Member, Member.id == VIEWER), VIEWER
-).where(Thread.id == bindparam("number"), Thread.visible, tells_content(), may_read(), Member.state == "active")
+).where(Thread.id == bindparam("number"), Thread.visible, tells_content(), may_see(), Member.state == "active")
 _AREA_TITLE: AnySelect = (
     select(Area.title)
     .join(Member, Member.id == VIEWER)
@@ -216,7 +216,7 @@ _THREADS_BY_LEVEL: AnySelect = (
     select(ThreadWatch.level, func.count().label("number"))
     .join(Thread, Thread.id == ThreadWatch.thread_id)
     .join(Area, Area.id == Thread.area_id)
-    .where(ThreadWatch.member_id == VIEWER, Thread.visible, may_read())
+    .where(ThreadWatch.member_id == VIEWER, Thread.visible, may_see())
     .group_by(ThreadWatch.level)
 )
 

@@ -8,7 +8,6 @@ from sqlalchemy import and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from forum.areas.models import Area
-from forum.areas.rules import may_read
 from forum.db import AnySelect, read
 from forum.members.models import Member
 from forum.moderation.models import ModerationEntry
@@ -17,6 +16,7 @@ from forum.notifications.rules import asks_for_mail, level_of, takes_mail, tells
 from forum.practices.models import Mark
 from forum.practices.rules import GIVEN, recommends
 from forum.threads.models import Mention, Post, Thread
+from forum.threads.rules import may_see
 
 Why = Literal["mentioned", "answered", "notify"]
 
@@ -24,7 +24,7 @@ _answered = aliased(Post, name="answered")
 _MENTIONED = Mention.member_id.is_not(None)
 _ANSWERED = or_(Thread.author_id == Member.id, _answered.author_id == Member.id)
 # The members a mail can be sent to, who may read the area now and want mail.
-_CAN_HEAR = and_(reachable(), takes_mail(), may_read(Member.id))
+_CAN_HEAR = and_(reachable(), takes_mail(), may_see(Member.id))
 _WITHOUT_CONTENT = (~tells_content()).label("notice")
 
 _OF_POST: AnySelect = with_choices(

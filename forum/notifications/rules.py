@@ -5,7 +5,7 @@ These are conditions on the rows that `with_choices` joins; a row that is not th
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, and_, bindparam, func, or_
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, or_
 
 from forum.areas.models import Area
 from forum.db import AnySelect
@@ -13,8 +13,6 @@ from forum.notifications.models import AreaWatch, Level, MailChoice, ThreadWatch
 from forum.threads.models import Thread
 
 DEFAULT_LEVEL: Level = "digest"
-# One member's number, to be bound as for `may_read`.
-VIEWER: SQLColumnExpression[int] = bindparam("viewer_id", type_=Integer)
 
 
 def with_choices(statement: AnySelect, member_id: SQLColumnExpression[int]) -> AnySelect:

@@ -9,11 +9,11 @@ from sqlalchemy import bindparam, case, select, tuple_, union_all
 from sqlalchemy.orm import aliased
 
 from forum.areas.models import Area
-from forum.areas.rules import may_read
 from forum.db import AnyRow, AnySelect, at_most, db, read
 from forum.members.models import Member, Organisation, Viewer
 from forum.practices.models import Mark
 from forum.threads.models import Post, Thread
+from forum.threads.rules import may_see
 
 RECOMMENDATIONS_A_PAGE = 20
 # So many marks are shown on top of a thread and beside its posts; a thread with more is a library.
@@ -111,7 +111,7 @@ _RECOMMENDATIONS = (
     .join(_marker, _marker.id == Mark.member_id)
     .join(_author, _author.id == Post.author_id)
     .outerjoin(Organisation, Organisation.id == _author.organisation_id)
-    .where(Mark.kind == "recommended", _STANDING, Post.recommended, Post.deleted_at.is_(None), may_read())
+    .where(Mark.kind == "recommended", _STANDING, Post.recommended, Post.deleted_at.is_(None), may_see())
     .order_by(Mark.created_at.desc(), Mark.id.desc())
 )
 _OLDER = tuple_(Mark.created_at, Mark.id) < tuple_(bindparam("at", type_=Mark.created_at.type), bindparam("mark_id"))

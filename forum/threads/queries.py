@@ -24,6 +24,7 @@ from forum.threads.models import (
     ReadMarker,
     Thread,
 )
+from forum.threads.rules import may_see
 
 THREADS_A_PAGE = 30
 # How far back unread threads are looked for: a count must cost the same in a network of any age.
@@ -141,7 +142,7 @@ def _newest(most: int, *further: ColumnElement[bool]) -> Any:
     return (
         select(Thread.id, Thread.area_id, Thread.created_at, Thread.last_post_at, Thread.last_number)
         .join(Area, Area.id == Thread.area_id)
-        .where(Thread.visible, may_read(), *further)
+        .where(Thread.visible, may_see(), *further)
         .order_by(Thread.last_post_at.desc(), Thread.id.desc())
         .limit(at_most(most))
         .subquery()
@@ -161,7 +162,7 @@ _unread_ids = (
 _waiting_ids = (
     select(Thread.id)
     .join(Area, Area.id == Thread.area_id)
-    .where(Thread.visible, STATES["unanswered"], may_read())
+    .where(Thread.visible, STATES["unanswered"], may_see())
     .order_by(Thread.created_at.desc(), Thread.id.desc())
     .limit(at_most(UNANSWERED))
     .subquery()
@@ -242,7 +243,7 @@ _THREAD = _with_marker(
     )
     .select_from(Thread)
     .join(Area, Area.id == Thread.area_id)
-).where(Thread.id == bindparam("thread_id"), may_read())
+).where(Thread.id == bindparam("thread_id"), may_see())
 
 
 def readable_thread(viewer: Viewer, thread_id: int) -> AnyRow | None:
@@ -337,7 +338,7 @@ class Opened:
         return self.thread.author_id
 
 
-_TO_CHANGE = select(Thread, Area.access, facilitates()).join(Area, Area.id == Thread.area_id).where(may_read())
+_TO_CHANGE = select(Thread, Area.access, facilitates()).join(Area, Area.id == Thread.area_id).where(may_see())
 
 
 def open_thread(actor: Viewer, thread_id: int) -> Opened | None:
@@ -390,7 +391,7 @@ def posts_by(viewer: Viewer, member_id: int, most: int = 10) -> Sequence[AnyRow]
         )
         .join(Thread, Thread.id == Post.thread_id)
         .join(Area, Area.id == Thread.area_id)
-        .where(Post.author_id == member_id, Post.deleted_at.is_(None), may_read())
+        .where(Post.author_id == member_id, Post.deleted_at.is_(None), may_see())
         .order_by(Post.created_at.desc(), Post.id.desc())
         .limit(most)
     )
@@ -422,7 +423,7 @@ def readable_posts(viewer: Viewer, ids: Sequence[int]) -> dict[int, AnyRow]:
         .join(Area, Area.id == Thread.area_id)
         .join(Member, Member.id == Post.author_id)
         .outerjoin(Organisation, Organisation.id == Member.organisation_id)
-        .where(Post.id.in_(ids), Post.deleted_at.is_(None), may_read())
+        .where(Post.id.in_(ids), Post.deleted_at.is_(None), may_see())
     )
     return {row.post_id: row for row in db.session.execute(statement, {"viewer_id": viewer.id})}
 
@@ -434,6 +435,6 @@ def readable_attachment(viewer: Viewer, attachment_id: int) -> Attachment | None
         .join(Post, Post.id == Attachment.post_id)
         .join(Thread, Thread.id == Post.thread_id)
         .join(Area, Area.id == Thread.area_id)
-        .where(Attachment.id == attachment_id, Post.deleted_at.is_(None), may_read())
+        .where(Attachment.id == attachment_id, Post.deleted_at.is_(None), may_see())
     )
     return db.session.scalar(statement, {"viewer_id": viewer.id})

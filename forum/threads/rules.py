@@ -1,10 +1,12 @@
-"""Who may do what with threads and posts. Whether one sees them at all is decided in `areas.rules`."""
+"""Who may see threads and posts, and do what with them. `may_see` is the one place that decides who sees a thread."""
 
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from sqlalchemy import ColumnElement, SQLColumnExpression
+
 from forum import clock
-from forum.areas.rules import can_facilitate
+from forum.areas.rules import VIEWER, can_facilitate, may_read
 from forum.members.models import Viewer
 
 
@@ -30,6 +32,14 @@ class OfThread(InArea, Protocol):
     @property
     def author_id(self) -> int:
         """Who started it."""
+
+
+def may_see(viewer_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool]:
+    """The condition on Thread and its Area under which the viewer sees the thread and all that is in it.
+
+    The viewer is bound as `viewer_id`; for many at once, as when a post is mailed, it is the column that holds them.
+    """
+    return may_read(viewer_id)
 
 
 def kinds_to_start(viewer: Viewer, area: InArea) -> tuple[str, ...]:

@@ -9,7 +9,20 @@ import pytest
 FORUM = Path(__file__).parents[2] / "forum"
 # An import may point only to something further left. `app` is forum/__init__.py, which puts all together.
 ORDER = [
-    *("config", "clock", "errors", "i18n", "text", "tokens", "failpoints", "files", "db", "outbox", "migrations"),
+    *(
+        "config",
+        "clock",
+        "errors",
+        "i18n",
+        "text",
+        "tokens",
+        "failpoints",
+        "files",
+        "pictures",
+        "db",
+        "outbox",
+        "migrations",
+    ),
     *("members", "areas", "threads", "practices", "moderation"),
     *("search", "notifications", "mail", "transfer"),
     *("worker", "web", "app", "checks", "serving", "cli"),
