@@ -5,10 +5,6 @@ goes in short stretches: in between, what members write is put into the index.
 """
 
 import json
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -19,7 +15,7 @@ from flask import current_app
 from sqlalchemy import CheckConstraint, func, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from forum import files, outbox
+from forum import confined, files, outbox
 from forum.config import Settings
 from forum.db import Base, db, transaction
 from forum.threads.models import Attachment, Post
@@ -35,7 +31,7 @@ MEDIA_TYPES = (
 )
 # How much of all its files together a post is found by.
 MOST_CHARACTERS = 200_000
-SECONDS_FOR_A_FILE = 20.0
+SECONDS_FOR_A_FILE = 20
 _SECONDS_AT_A_STRETCH = 1.0
 _MOST_BYTES_SAID = 6 * MOST_CHARACTERS + 1000
 _POSTS_AT_ONCE = 500
@@ -117,24 +113,14 @@ def _keep(digest: str, outcome: Outcome) -> None:
 
 
 def extract(path: Path) -> Outcome:
-    """Have another process read a file: one without our surroundings, and ended when it takes too long."""
+    """Have a confined process read a file."""
     try:
         file = path.open("rb")
     except OSError:
         return Outcome("failed", "missing")
-    command = [sys.executable, "-I", "-B", str(EXTRACTION)]
-    with (
-        file,
-        subprocess.Popen(  # noqa: S603 - our own program, without a shell
-            command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/"
-        ) as child,
-    ):
-        alarm = threading.Timer(SECONDS_FOR_A_FILE, child.kill)
-        alarm.start()
-        said = child.stdout.read(_MOST_BYTES_SAID) if child.stdout else b""
-        alarm.cancel()
-        child.kill()
-    return _understood(said) or Outcome("failed", "killed" if child.returncode == -signal.SIGKILL else "crashed")
+    with file:
+        ended = confined.run(EXTRACTION, file, seconds=SECONDS_FOR_A_FILE, most_said=_MOST_BYTES_SAID)
+    return _understood(ended.said) or Outcome("failed", "killed" if ended.killed else "crashed")
 
 
 def _understood(said: bytes) -> Outcome | None:

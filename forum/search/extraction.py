@@ -1,20 +1,17 @@
-"""Takes the text out of one file, in a process of its own with little room: what a hostile file breaks, breaks here.
+"""Takes the text out of one file, in a confined process: the file comes on standard input, the text goes out as JSON.
 
-Run by path, so that nothing else of the forum is loaded: the file comes on standard input, the text goes out on
-standard output as JSON. What the file is, its bytes say; a name can lie.
+What the file is, its bytes say; a name can lie.
 """
 
 import codecs
 import io
 import json
 import re
-import resource
 import sys
 import time
 import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import NamedTuple
 from xml.parsers import expat
 
@@ -22,8 +19,6 @@ import pypdf
 
 MOST_BYTES = 25 * 1024 * 1024
 MOST_CHARACTERS = 200_000
-MOST_MEMORY = 512 * 1024 * 1024
-MOST_SECONDS = 20
 # When it stops by itself and gives what it has; a single page can take all the rest.
 _ENOUGH_SECONDS = 10
 _MOST_UNPACKED = 64 * 1024 * 1024
@@ -58,23 +53,9 @@ class Unreadable(Exception):
 
 
 def main() -> None:
-    """Read standard input within limits and say on standard output what it holds."""
-    limit()
+    """Read standard input and say on standard output what it holds."""
     data = sys.stdin.buffer.read(MOST_BYTES + 1)
     sys.stdout.buffer.write(json.dumps(extract(data), ensure_ascii=False).encode())
-
-
-def limit() -> None:
-    """Give up memory, time, files and further processes; where the system refuses, the clock outside remains."""
-    for kind, most in (
-        (resource.RLIMIT_AS, MOST_MEMORY),
-        (resource.RLIMIT_CPU, MOST_SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, 0),
-    ):
-        with suppress(ValueError, OSError):
-            resource.setrlimit(kind, (most, most))
 
 
 def extract(data: bytes) -> Outcome:

@@ -17,6 +17,7 @@ ORDER = [
         "text",
         "tokens",
         "failpoints",
+        "confined",
         "files",
         "pictures",
         "db",
