@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -19,6 +20,7 @@ from forum.members.models import (
     Member,
     Network,
     Organisation,
+    Profile,
     Purpose,
     SignIn,
     SignInLink,
@@ -34,6 +36,9 @@ _SEEN_EVERY = timedelta(minutes=10)
 # A name that a mail program would turn into a link is a way to send people elsewhere in our name.
 _LINK_IN_NAME = re.compile(r"://|www\.|@|\.(?:com|de|net|org|info|eu)\b", re.IGNORECASE)
 LONGEST_NAME = 120
+MOST_EXPERTISE, LONGEST_EXPERTISE = 12, 40
+LONGEST_FUNCTION, LONGEST_ABOUT = 100, 1000
+_TELEPHONE = re.compile(r"\+?[0-9][0-9 ()/.–-]{2,38}")
 
 outbox.nobody_hears(
     "network.created",
@@ -43,6 +48,7 @@ outbox.nobody_hears(
     "member.reinstated",
     "member.signed_in",
     "member.address_works",
+    "member.described",
 )
 
 
@@ -246,6 +252,73 @@ def choose_language(actor: Viewer, language: str) -> None:
     """Speak this language with the actor from now on; empty means the network's."""
     member = db.session.get_one(Member, actor.id)
     member.language = _language(language)
+
+
+def describe(
+    actor: Viewer,
+    *,
+    function: str = "",
+    expertise: Iterable[str] = (),
+    about: str = "",
+    telephone: str = "",
+    takes_messages: bool = True,
+    takes_questions: bool = True,
+) -> None:
+    """Say what colleagues read of the actor, and whether they may write and ask."""
+    profile = _own_profile(actor)
+    profile.function = _short(function, "function", LONGEST_FUNCTION)
+    profile.expertise = _expertise(expertise)
+    profile.about = _about(about)
+    profile.telephone = _telephone(telephone)
+    profile.takes_messages, profile.takes_questions = takes_messages, takes_questions
+    outbox.record("member.described", actor.id, actor.id)
+
+
+def show_photo(actor: Viewer, digest: str | None) -> None:
+    """Show this stored picture of the actor, or none any more."""
+    _own_profile(actor).photo = digest
+    outbox.record("member.described", actor.id, actor.id)
+
+
+def _own_profile(actor: Viewer) -> Profile:
+    profile = db.session.get(Profile, actor.id)
+    if profile is None:
+        profile = Profile(member_id=actor.id)
+        db.session.add(profile)
+        db.session.flush()
+    return profile
+
+
+def _short(text: str, field: str, most: int) -> str:
+    text = " ".join(tidy(text).split())
+    if len(text) > most:
+        raise Invalid("words_long", field, most=most)
+    return text
+
+
+def _expertise(phrases: Iterable[str]) -> list[str]:
+    said = (_short(phrase, "expertise", LONGEST_EXPERTISE) for phrase in phrases)
+    kept: dict[str, str] = {}
+    for phrase in said:
+        if any(map(str.isalnum, phrase)):
+            kept.setdefault(phrase.casefold(), phrase)
+    if len(kept) > MOST_EXPERTISE:
+        raise Invalid("expertise_many", "expertise", most=MOST_EXPERTISE)
+    return list(kept.values())
+
+
+def _about(text: str) -> str:
+    text = tidy(text).strip()
+    if len(text) > LONGEST_ABOUT:
+        raise Invalid("words_long", "about", most=LONGEST_ABOUT)
+    return text
+
+
+def _telephone(text: str) -> str:
+    text = " ".join(tidy(text).split())
+    if text and not _TELEPHONE.fullmatch(text):
+        raise Invalid("telephone_invalid", "telephone")
+    return text
 
 
 def change_password(actor: Viewer, present: str, new: str, repeated: str) -> None:

@@ -39,6 +39,23 @@ class Organisation(Base):
     domains: Mapped[list[str]] = mapped_column(JSON)
 
 
+class Profile(Base):
+    """What a member says of themselves to colleagues; who has said nothing has none."""
+
+    __tablename__ = "profile"
+
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), primary_key=True)
+    function: Mapped[str] = mapped_column(default="")
+    # What colleagues may ask about, in short words or phrases.
+    expertise: Mapped[list[str]] = mapped_column(JSON, default=list)
+    about: Mapped[str] = mapped_column(default="")
+    telephone: Mapped[str] = mapped_column(default="")
+    # Its picture lies under this SHA-256 in the files folder.
+    photo: Mapped[str | None]
+    takes_messages: Mapped[bool] = mapped_column(default=True)
+    takes_questions: Mapped[bool] = mapped_column(default=True)
+
+
 class Member(Base):
     """A person: `uid` names it in exchanged files, `handle` in mentions."""
 
@@ -63,6 +80,7 @@ class Member(Base):
     mail_epoch: Mapped[int] = mapped_column(default=0)
 
     organisation: Mapped[Organisation | None] = relationship()
+    profile: Mapped[Profile | None] = relationship()
 
     __table_args__ = (
         CheckConstraint("role IN ('member', 'facilitator', 'administrator')", name="role"),

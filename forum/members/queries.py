@@ -8,13 +8,25 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import joinedload
 
 from forum import clock
-from forum.db import AnyRow, db, read
-from forum.members.models import Guess, Member, Network, Organisation, Purpose, SignIn, SignInLink, Viewer
+from forum.db import AnyRow, AnySelect, at_most, db, read
+from forum.members.models import (
+    Guess,
+    Member,
+    Network,
+    Organisation,
+    Profile,
+    Purpose,
+    SignIn,
+    SignInLink,
+    Viewer,
+)
+from forum.members.rules import listed
 from forum.tokens import derived_key, fingerprint
 
 GUESSES_PER_ADDRESS, ADDRESS_WINDOW = 10, timedelta(minutes=15)
 LINKS_PER_HOUR, LINKS_PER_DAY = 3, 30
 GUESSES_PER_ORIGIN, ORIGIN_WINDOW = 50, timedelta(hours=1)
+COLLEAGUES_SHOWN, ORGANISATIONS_A_PAGE = 30, 50
 
 _SIGNED_IN = (
     select(
@@ -102,8 +114,47 @@ def viewer_of(member: Member) -> Viewer:
 
 
 def member_page(viewer: Viewer, member_id: int) -> Member | None:  # noqa: ARG001 - every member may know every other
-    """A member with the organisation."""
-    return db.session.scalar(select(Member).where(Member.id == member_id).options(joinedload(Member.organisation)))
+    """A member with the organisation and what they say of themselves."""
+    with_both = joinedload(Member.organisation), joinedload(Member.profile)
+    return db.session.scalar(select(Member).where(Member.id == member_id).options(*with_both))
+
+
+_EVERYBODY: AnySelect = (
+    select(
+        Member.id,
+        Member.name,
+        Member.organisation_id,
+        Organisation.name.label("organisation_name"),
+        Organisation.city,
+        Profile.function,
+        Profile.expertise,
+        Profile.photo,
+    )
+    .outerjoin(Organisation, Organisation.id == Member.organisation_id)
+    .outerjoin(Profile, Profile.member_id == Member.id)
+    .where(listed())
+)
+_WHO_SAID_SOMETHING = _EVERYBODY.where(Profile.member_id.is_not(None))
+_OF_ORGANISATION = (
+    _EVERYBODY.where(Member.organisation_id == bindparam("organisation_id"))
+    .order_by(Member.name, Member.id)
+    .limit(at_most(COLLEAGUES_SHOWN + 1))
+)
+
+
+def everybody(viewer: Viewer) -> Sequence[AnyRow]:  # noqa: ARG001 - every member may know every other
+    """All members one can turn to, with what the directory shows of them."""
+    return read(_EVERYBODY, {}).all()
+
+
+def who_said_something(viewer: Viewer) -> Sequence[AnyRow]:  # noqa: ARG001 - every member may know every other
+    """Those of them who have said something of themselves."""
+    return read(_WHO_SAID_SOMETHING, {}).all()
+
+
+def colleagues(viewer: Viewer, organisation_id: int) -> Sequence[AnyRow]:  # noqa: ARG001 - see above
+    """The members of an organisation by name, one more than are shown."""
+    return read(_OF_ORGANISATION, {"organisation_id": organisation_id}).all()
 
 
 def people_by_handle(handles: Iterable[str]) -> Mapping[str, tuple[int, str]]:
@@ -128,6 +179,25 @@ def organisation_by_name(name: str) -> Organisation | None:
 def organisations() -> Sequence[AnyRow]:
     """All organisations by name, for choosing one."""
     return db.session.execute(select(Organisation.id, Organisation.name).order_by(Organisation.name)).all()
+
+
+_members = func.count(Member.id).label("members")
+_WITH_MEMBERS: AnySelect = (
+    select(Organisation.id, Organisation.name, Organisation.city, _members)
+    .outerjoin(Member, (Member.organisation_id == Organisation.id) & listed())
+    .group_by(Organisation.id)
+    .order_by(Organisation.name)
+)
+
+
+def organisations_after(viewer: Viewer, name: str = "") -> Sequence[AnyRow]:  # noqa: ARG001 - see above
+    """Organisations by name behind this one, with how many members one can turn to; one more than a page."""
+    return db.session.execute(_WITH_MEMBERS.where(Organisation.name > name).limit(ORGANISATIONS_A_PAGE + 1)).all()
+
+
+def organisation_page(viewer: Viewer, organisation_id: int) -> AnyRow | None:  # noqa: ARG001 - see above
+    """One organisation with how many members one can turn to."""
+    return db.session.execute(_WITH_MEMBERS.where(Organisation.id == organisation_id)).first()
 
 
 def organisation_names(ids: Collection[int]) -> dict[int, str]:

@@ -1,6 +1,16 @@
 """Who may do what with members."""
 
+from sqlalchemy import ColumnElement
+
 from forum.members.models import Member, Viewer
+
+
+def listed() -> ColumnElement[bool]:
+    """The condition on Member under which somebody stands in the directory and in all that is made of it.
+
+    Who has no access is no colleague to turn to, and no alias is one either.
+    """
+    return Member.state == "active"
 
 
 def can_administer(actor: Viewer) -> bool:

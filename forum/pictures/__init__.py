@@ -26,15 +26,16 @@ class Picture(NamedTuple):
     height: int
 
 
-def picture(content: bytes, longest: int = 2400, field: str = "picture") -> Picture:
+def picture(content: bytes, longest: int = 2400, field: str = "picture", square: bool = False) -> Picture:
     """Make a JPEG, PNG, WebP or GIF anew, with no side longer than `longest` pixels; raise Invalid for all else.
 
-    What moves becomes a picture that stands still. Call it before a transaction: it may take seconds.
+    `square`: only its middle is kept. What moves becomes a picture that stands still.
+    Call it before a transaction: it may take seconds.
     """
     with _ROOM, tempfile.TemporaryFile() as file:
         file.write(content)
         file.seek(0)
-        limits = str(longest), str(MOST_MEGAPIXELS * 1_000_000)
+        limits = str(longest), str(MOST_MEGAPIXELS * 1_000_000), str(int(square))
         ended = confined.run(REMAKING, file, *limits, seconds=SECONDS, most_said=_MOST_BYTES_SAID)
     head, _end, made = ended.said.partition(b"\n")
     try:

@@ -17,10 +17,10 @@ KINDS = ("JPEG", "PNG", "WEBP", "GIF")
 
 def main() -> None:
     """Say what came of it; a problem has the code of its sentence."""
-    longest, most_pixels = map(int, sys.argv[1:])
+    longest, most_pixels, square = map(int, sys.argv[1:])
     content = b""
     try:
-        content, said = remake(sys.stdin.buffer, longest, most_pixels)
+        content, said = remake(sys.stdin.buffer, longest, most_pixels, bool(square))
     except UnidentifiedImageError:
         said = {"problem": "picture_unknown"}
     except (Image.DecompressionBombWarning, Image.DecompressionBombError, MemoryError):
@@ -30,7 +30,7 @@ def main() -> None:
     sys.stdout.buffer.write(json.dumps(said).encode() + b"\n" + content)
 
 
-def remake(file: BinaryIO, longest: int, most_pixels: int) -> tuple[bytes, dict[str, object]]:
+def remake(file: BinaryIO, longest: int, most_pixels: int, square: bool = False) -> tuple[bytes, dict[str, object]]:
     """The picture as JPEG if it was one, or a WebP without transparency; else as PNG, which loses nothing."""
     Image.MAX_IMAGE_PIXELS = most_pixels
     # Up to twice the limit Pillow only warns, and loads.
@@ -38,6 +38,9 @@ def remake(file: BinaryIO, longest: int, most_pixels: int) -> tuple[bytes, dict[
     opened = Image.open(file, formats=KINDS)
     opened.draft(None, (2 * longest, 2 * longest))  # a JPEG is not unpacked larger than needed
     image = _in_common_mode(opened)
+    if square:
+        side = min(longest, *image.size)
+        image = ImageOps.fit(image, (side, side))
     image.thumbnail((longest, longest))
     ImageOps.exif_transpose(image, in_place=True)
     image.info.clear()  # from here Pillow would take comments and profiles along
