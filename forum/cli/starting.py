@@ -1,5 +1,6 @@
 """Commands that make a network: a real one, or one of invented people."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from forum.cli.running import served_at
 from forum.db import db, transaction
 from forum.members import actions as members
 from forum.members.models import Member
-from forum.members.queries import network
+from forum.members.queries import members_by_uid, network, viewer_of
 from forum.notifications import digests, news
 from forum.search import handlers as index
 from forum.search.thesaurus import add_starter
@@ -23,6 +24,7 @@ from forum.threads.models import Post
 from forum.transfer import ndjson
 from forum.transfer.progress import progress
 
+PROFILES = Path(__file__).parents[1] / "demo" / "profiles.json"
 DEMO = Path(__file__).parents[1] / "demo" / "network.ndjson"
 
 
@@ -58,6 +60,8 @@ def load_demo() -> None:
     week_ago = clock.now() - timedelta(days=7)
     with transaction():
         db.session.execute(db.update(Member).values(caught_up_at=week_ago, joined_at=week_ago))
+    with transaction():
+        _introduce_people()
     digests.begin_due()
     with transaction():
         fresh = db.select(Post.id, Post.author_id).where(Post.created_at > week_ago).order_by(Post.id)
@@ -66,6 +70,13 @@ def load_demo() -> None:
     index.rebuild()
     with transaction():
         outbox.forget_jobs()
+
+
+def _introduce_people() -> None:
+    """What the invented people say of themselves: the file that is exchanged has no place for it."""
+    said = json.loads(PROFILES.read_text())
+    for member in members_by_uid(list(said)):
+        members.describe(viewer_of(member), **said[member.uid])
 
 
 @forum.command()

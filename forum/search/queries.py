@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
@@ -103,6 +103,7 @@ class Results:
     areas: Sequence[AnyRow]
     organisations: Mapping[int, str]
     correction: Correction | None = None
+    asked: Asked = field(default_factory=Asked)
 
     @property
     def pages(self) -> int:
@@ -166,7 +167,7 @@ def search(
     if len(rows) < len(found.hits):  # the index is a moment behind: what is gone must not be counted either
         found = replace(found, total=found.total - (len(found.hits) - len(rows)))
     names = organisation_names(list(found.facets.organisations))
-    return Results(query, found, _shown(found, rows, asked, shelf), areas, names, correction)
+    return Results(query, found, _shown(found, rows, asked, shelf), areas, names, correction, asked)
 
 
 def _near(query: Query, wish: Wish, shelf: Engine, asked: Asked, filters: Filters) -> Nearness | None:

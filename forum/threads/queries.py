@@ -31,6 +31,8 @@ THREADS_A_PAGE = 30
 NEWEST = 100
 # What the home page shows at most.
 FOR_ME, UNANSWERED = 8, 4
+# What the page of a member or an organisation shows at most.
+POSTS_SHOWN = 10
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _author = aliased(Member, name="author")
@@ -377,25 +379,54 @@ def versions(post_id: int) -> Sequence[AnyRow]:
     ).all()
 
 
-def posts_by(viewer: Viewer, member_id: int, most: int = 10) -> Sequence[AnyRow]:
-    """The newest posts of a member that the viewer may read."""
-    statement = (
-        select(
-            Post.id,
-            Post.number,
-            Post.created_at,
-            Post.html,
-            Post.recommended,
-            Thread.title,
-            Area.title.label("area_title"),
-        )
-        .join(Thread, Thread.id == Post.thread_id)
-        .join(Area, Area.id == Thread.area_id)
-        .where(Post.author_id == member_id, Post.deleted_at.is_(None), may_see())
-        .order_by(Post.created_at.desc(), Post.id.desc())
-        .limit(most)
+_GIVEN: AnySelect = (
+    select(
+        func.count().label("posts"),
+        func.count().filter(Post.recommended).label("recommended"),
+        func.count().filter(Post.helpful).label("helpful"),
     )
-    return db.session.execute(statement, {"viewer_id": viewer.id}).all()
+    .select_from(Post)
+    .join(Thread, Thread.id == Post.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .where(Post.author_id == bindparam("member_id"), Post.deleted_at.is_(None), may_see())
+)
+
+
+def given_by(viewer: Viewer, member_id: int) -> AnyRow:
+    """How many posts of a member the viewer may read, and how many of them were recommended or have helped."""
+    return read(_GIVEN, {"viewer_id": viewer.id, "member_id": member_id}).one()
+
+
+_POSTS_SHOWN: AnySelect = (
+    select(
+        Post.id,
+        Post.number,
+        Post.created_at,
+        Post.html,
+        Post.recommended,
+        Thread.title,
+        Area.title.label("area_title"),
+        Member.name.label("author_name"),
+    )
+    .join(Thread, Thread.id == Post.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .join(Member, Member.id == Post.author_id)
+    .where(Post.deleted_at.is_(None), may_see())
+    .order_by(Post.created_at.desc(), Post.id.desc())
+    .limit(at_most(POSTS_SHOWN))
+)
+_BY_MEMBER = _POSTS_SHOWN.where(Post.author_id == bindparam("member_id"))
+_RECOMMENDED_OF = _POSTS_SHOWN.where(Member.organisation_id == bindparam("organisation_id"), Post.recommended)
+
+
+def posts_by(viewer: Viewer, member_id: int) -> Sequence[AnyRow]:
+    """The newest posts of a member that the viewer may read."""
+    return read(_BY_MEMBER, {"viewer_id": viewer.id, "member_id": member_id}).all()
+
+
+def recommended_of(viewer: Viewer, organisation_id: int) -> Sequence[AnyRow]:
+    """The newest recommended posts from an organisation that the viewer may read."""
+    return read(_RECOMMENDED_OF, {"viewer_id": viewer.id, "organisation_id": organisation_id}).all()
 
 
 def readable_posts(viewer: Viewer, ids: Sequence[int]) -> dict[int, AnyRow]:

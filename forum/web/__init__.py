@@ -26,6 +26,7 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     posts,
     practices,
     problems,
+    profile,
     saved,
     search,
     session,

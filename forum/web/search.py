@@ -9,6 +9,7 @@ from flask import Response, request
 from forum.members.queries import organisation_names
 from forum.search import missed
 from forum.search.engine import KINDS, STATES
+from forum.search.people import knowing
 from forum.search.queries import Results, Wish, search, wish_of
 from forum.web.door import route
 from forum.web.later import later
@@ -80,6 +81,7 @@ def show() -> Response:
         facets=_facets(results, asked),
         areas={area.slug: area.title for area in results.areas},
         organisations=_organisations(results, wish),
+        knowing=knowing(viewer(), results.asked) if wish.page == 1 and not asked.chosen else [],
     )
 
 

@@ -202,7 +202,13 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("mail.preview", "GET"): member(200),
     ("mail.preview_html", "GET"): member(404),  # nothing is news here
     ("mail.works", "POST"): member(303, guest=401),
+    ("members.index", "GET"): member(200),
     ("members.show", "GET"): lambda person, state: 303 if person in GUESTS else 404 if state == "missing" else 200,
+    ("members.photo", "GET"): member(404),  # nobody shows one here
+    ("members.organisations", "GET"): member(200),
+    ("members.organisation", "GET"): lambda person, state: (
+        303 if person in GUESTS else 404 if state == "missing" else 200
+    ),
     ("moderation.log", "GET"): member(200),
     ("posts.preview", "POST"): member(200, guest=401),
     ("posts.show", "GET"): reads(303),
@@ -221,6 +227,9 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("practices.index", "GET"): lambda person, state: (
         303 if person in GUESTS else 200 if may_know(person, state) else 404
     ),
+    ("profile.profile", "GET"): member(200),
+    ("profile.save", "POST"): member(303, guest=401),
+    ("profile.photo", "POST"): member(303, guest=401),
     ("saved.index", "GET"): member(200),
     ("saved.save", "POST"): member(303, guest=401),
     ("saved.show", "GET"): owns(303),
@@ -261,10 +270,12 @@ WITHOUT_THING = {
     for endpoint, _ in TABLE
     if endpoint.split(".")[0]
     in (
-        *("access", "admin", "digest", "health", "home", "mail", "saved", "search", "settings", "thesaurus"),
+        *("access", "admin", "digest", "health", "home", "mail", "profile", "saved", "search", "settings", "thesaurus"),
         "unsubscribe",
     )
-} | {"moderation.log", "posts.preview"}
+} | {"members.index", "members.organisations", "moderation.log", "posts.preview"}
+# These are of people, whom every member may know.
+OF_PEOPLE = {"members.show", "members.photo", "members.organisation"}
 
 FORMS: dict[str, dict[str, str]] = {
     "access.do_sign_in": {"email": "niemand@weserufer.example", "password": "falsch und lang"},
@@ -284,6 +295,8 @@ FORMS: dict[str, dict[str, str]] = {
     "posts.withdraw": {"withdrawn_reason": "Grund"},
     "posts.helpful": {"on": "1"},
     "posts.thanks": {"on": "1"},
+    "profile.save": {"expertise": "Vermüllung"},
+    "profile.photo": {"remove": "1"},
     "saved.save": {"q": "Schimmel"},
     "saved.rename": {"name": "Keller"},
     "settings.language": {"language": "de"},
@@ -327,6 +340,7 @@ def address(app: Flask, rule: Rule, thing: Thing, state: str) -> str:
         "post_id": thing.post,
         "attachment_id": thing.attachment,
         "member_id": 987 if state == "missing" else 1,
+        "organisation_id": 987 if state == "missing" else 1,
         "group_id": 1,
         "search_id": 1,
         "key": "x" * 43,
@@ -404,7 +418,7 @@ def test_forbidden_is_missing(app: Flask, people: dict[str, Visitor]) -> None:
     made = scene.things(app)
     closed, missing = made["closed"], made["missing"]
     for rule, method in doors(app):
-        if rule.endpoint in WITHOUT_THING | {"members.show", "assets.file"}:
+        if rule.endpoint in WITHOUT_THING | OF_PEOPLE | {"assets.file"}:
             continue
         for kind in PEOPLE.keys() - CIRCLE:
             hidden = sends(people[kind], app, rule, method, closed, "missing")
@@ -427,7 +441,7 @@ def test_the_author_who_left_the_circle_finds_nothing(app: Flask, people: dict[s
     with app.app_context(), transaction():
         db.session.execute(delete(AreaMember).where(AreaMember.area_id == thing.area_id))
     for rule, method in doors(app):
-        if rule.endpoint in WITHOUT_THING | {"members.show", "assets.file"} or method == "OPTIONS":
+        if rule.endpoint in WITHOUT_THING | OF_PEOPLE | {"assets.file"} or method == "OPTIONS":
             continue
         answer = sends(people["author"], app, rule, method, thing, "closed")
         assert answer.status_code == 404, f"{method} {rule.rule}: {answer.status}"
@@ -455,7 +469,7 @@ def test_a_missing_row_opens_nothing(app: Flask, people: dict[str, Visitor], row
             first = Post.number == 1 if row == "post 1" else Post.number > 0
             db.session.execute(delete(Post).where(Post.thread_id == thing.thread, first))
     for rule, method in doors(app):
-        if rule.endpoint in WITHOUT_THING | {"members.show", "assets.file"} or method == "OPTIONS":
+        if rule.endpoint in WITHOUT_THING | OF_PEOPLE | {"assets.file"} or method == "OPTIONS":
             continue
         for kind in ("member", "facilitator elsewhere", "administrator"):
             answer = sends(people[kind], app, rule, method, thing, "closed")
