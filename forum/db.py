@@ -29,6 +29,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase
 
@@ -197,6 +198,11 @@ def lock(rows: Select[Any]) -> None:
 def collided(error: DBAPIError) -> bool:
     """Whether two transactions met: a unique key the other was first to take, or locks that were taken crosswise."""
     return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in ("40001", "40P01")
+
+
+def insert_into(table: Any) -> Any:
+    """An INSERT that can say what happens where a row is there already."""
+    return (postgresql.insert if on_postgres() else sqlite.insert)(table)
 
 
 def on_postgres() -> bool:

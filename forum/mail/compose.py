@@ -17,7 +17,7 @@ from forum import clock
 from forum.db import AnyRow, AnySelect, db, read
 from forum.errors import N_
 from forum.i18n import language, speaking
-from forum.mail import kinds
+from forum.mail import kinds, notices
 from forum.mail.addresses import addresses
 from forum.mail.digest import digest
 from forum.mail.kinds import Place, Shown
@@ -31,7 +31,7 @@ from forum.moderation.models import ModerationEntry
 from forum.notifications import digests
 from forum.notifications.models import Digest, MailKind, OutgoingMail
 from forum.notifications.queries import Reader, choice, readers
-from forum.notifications.recipients import Wanted, wanted, wanted_decisions, wanted_marks
+from forum.notifications.recipients import Wanted, wanted, wanted_decisions, wanted_marks, wanted_notifications
 from forum.outbox import Event
 from forum.practices.models import Mark
 from forum.practices.rules import GIVEN, recommends
@@ -223,6 +223,27 @@ def _prepare_own(
     }
 
 
+# What is told in the inbox
+
+
+def _prepare_notifications(home: House, mails: Sequence[OutgoingMail]) -> dict[int, Make]:
+    asked = wanted_notifications([mail.subject_id for mail in mails])
+    rows = notices.rows(asked)
+    found = posts(home, (row.post_id for row in rows.values() if row.post_id))
+
+    def make(reader: Reader, mail_id: int, subject_id: int) -> Made:
+        row, message_id = rows[subject_id], home.addresses.message_id_of_mail(mail_id)
+        shown, place = found.get(row.post_id, (None, None))
+        if asked[subject_id]:
+            return Made(kinds.notification_notice(home, message_id, place).to(reader))
+        said = notices.LETTERS[row.kind](home, row)
+        return Made(kinds.notification(home, message_id, said, shown, place).to(reader))
+
+    return {
+        mail.id: partial(make, mail_id=mail.id, subject_id=mail.subject_id) for mail in mails if mail.subject_id in rows
+    }
+
+
 # One's own access
 
 _inviter = aliased(Member, name="inviter")
@@ -304,4 +325,5 @@ _PREPARE: dict[MailKind, Callable[[House, Sequence[OutgoingMail]], dict[int, Mak
     "sign_in": _prepare_sign_ins,
     "mark": _prepare_marks,
     "decision": _prepare_decisions,
+    "notification": _prepare_notifications,
 }

@@ -171,6 +171,52 @@ def _about_own(
     )
 
 
+# What is told in the inbox and by mail
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a letter says: its title; a sentence; what somebody wrote along; where it leads, in which words.
+
+    `with_post`: the post it is about stands in it as well.
+    """
+
+    title: str
+    url: str
+    lead: str = ""
+    words: str = ""
+    label: str = ""
+    with_post: bool = False
+
+
+def notification(
+    house: House, message_id: str, said: Said, shown: Shown | None = None, place: Place | None = None
+) -> Letter:
+    """What one kind of entry says; `shown`, `place`: the post it is about, if it is about one."""
+    facts = {
+        "title": said.title, "lead": said.lead, "words": said.words, "url": said.url,
+        "label": said.label or _("Read in the forum"),
+        "thread": place.topic if place else "", "p": shown if said.with_post else None,
+    }  # fmt: skip
+    return _to_inbox(house, "notification", message_id, said.title, facts, place)
+
+
+def notification_notice(house: House, message_id: str, place: Place | None = None) -> Letter:
+    """That there is something in the inbox: neither what nor from whom."""
+    title = _("Something for you in %(area)s", area=inert(place.area.title)) if place else _("Something for you")
+    return _to_inbox(house, "notice", message_id, title, {"title": title, "url": f"{house.url}/inbox"}, place)
+
+
+def _to_inbox(
+    house: House, kind: str, message_id: str, title: str, said: Mapping[str, Any], place: Place | None
+) -> Letter:
+    headers = _of_list(house, place.area, title) if place else _of_house(house)
+    return Letter(
+        house, kind, _subject(house, title), message_id, said, why=_("You get this mail because it is meant for you."),
+        stops=_stops(place, "all"), headers=headers, of=place.area if place else None,
+    )  # fmt: skip
+
+
 # One's own access: these go to everybody, and nothing stops them.
 
 

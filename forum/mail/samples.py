@@ -96,6 +96,11 @@ def _letters(home: House, demo: "_Demo") -> Iterator[tuple[str, Letter]]:
     reason = "Darin stand, wo jemand wohnt. Ohne diese Angabe ist der Beitrag willkommen."
     url = f"{home.url}/threads/{place.thread_id}"
     yield "decision", kinds.decision(home, named(7), "delete", url, place, "Robert Tamm", reason)
+    said = kinds.Said(
+        _("%(name)s points you to a post", name="Robert Tamm"), shown.url,
+        words="Das wäre auch etwas für euren Fall in der Nordstraße.", with_post=True,
+    )  # fmt: skip
+    yield "shared", kinds.notification(home, named(9), said, shown, place)
     yield "test", kinds.test(home, named(8))
 
 
@@ -104,7 +109,7 @@ def _answer(home: House, demo: "_Demo") -> Letter:
 
 
 def _digest_apart(home: House, demo: "_Demo", reader: Reader) -> Sample:
-    letter = kinds.digest(home, home.addresses.message_id_of_mail(9), _AT, _telling(home, demo), apart=True)
+    letter = kinds.digest(home, home.addresses.message_id_of_mail(10), _AT, _telling(home, demo), apart=True)
     posts = [demo.post(home, post) for thread in _THREADS for post in demo.newest(thread)]
     parts = [(kinds.part(home, shown, place), shown.at) for shown, place in posts]
     return Sample("digest-apart", replace(letter.seen_by(reader.viewer), html=""), letter.apart(reader, parts))

@@ -1,19 +1,25 @@
-"""What becomes a mail: each event of which somebody hears by mail makes rows of those who do."""
+"""What members hear of: each event makes rows of those who hear of it by mail, and of those it is told in the inbox."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from flask import current_app
 from sqlalchemy import and_, func, or_, select, tuple_
 
-from forum.config import Settings
 from forum.db import AnyRow, db, transaction
 from forum.members.models import SignInLink
 from forum.members.queries import people_by_handle
 from forum.moderation.models import ModerationEntry
-from forum.notifications.models import MailKind
-from forum.notifications.outgoing import Due, dropped, due
-from forum.notifications.recipients import post_recipients, wanted_decisions, wanted_marks
+from forum.notifications.inbox import notify
+from forum.notifications.models import MailKind, NotificationKind
+from forum.notifications.outgoing import Due, dropped, due, patience
+from forum.notifications.recipients import (
+    decision_entries,
+    mark_entries,
+    post_entries,
+    post_recipients,
+    wanted_decisions,
+    wanted_marks,
+)
 from forum.outbox import Event, on
 from forum.practices.models import Mark
 from forum.text import mentioned
@@ -27,6 +33,24 @@ def mail_posts(events: Sequence[Event]) -> None:
     for event in events:
         post_id = opening[event.subject_id] if event.name == "thread.started" else event.subject_id
         _mail_post(post_id, post_recipients(post_id), event)
+
+
+@on("thread.started", "post.created", batch=20)
+def tell_of_posts(events: Sequence[Event]) -> None:
+    """A new post: an entry for everybody who is mentioned, is answered or follows the thread."""
+    opening = _opening_posts(event.subject_id for event in events if event.name == "thread.started")
+    for event in events:
+        post_id = opening[event.subject_id] if event.name == "thread.started" else event.subject_id
+        _tell_of_post(post_id, post_entries(post_id), event)
+
+
+@on("post.edited", batch=20)
+def tell_of_new_mentions(events: Sequence[Event]) -> None:
+    """An edited post: an entry for whom it mentions now and did not mention before; who has one keeps it."""
+    for event in events:
+        hearing = post_entries(event.subject_id).get("mention", set())
+        if hearing:
+            _tell_of_post(event.subject_id, {"mention": hearing - _mentioned_before(event)}, event)
 
 
 @on("post.edited", batch=20)
@@ -48,17 +72,21 @@ def mail_restored_posts(events: Sequence[Event]) -> None:
 @on("post.recommended", "post.helped", batch=50)
 def mail_marks(events: Sequence[Event]) -> None:
     """A mark that stands, and counts: mail to the author of the post."""
-    given = [event.ids["mark_id"] for event in events if event.name == "post.recommended"]
-    helped = [(event.subject_id, event.actor_id) for event in events if event.name == "post.helped"]
-    by_asker = and_(tuple_(Mark.post_id, Mark.member_id).in_(helped), Mark.kind == "helpful")
-    marks = db.session.execute(
-        select(Mark.id, Post.author_id.label("member_id"), Mark.created_at.label("at"))
-        .join(Post, Post.id == Mark.post_id)
-        .where(or_(Mark.id.in_(given), by_asker))
-        .order_by(Mark.id)
-    ).all()
+    marks = _marks_of(events)
     told = wanted_marks([mark.id for mark in marks])
-    _mail_each("mark", [mark for mark in marks if mark.id in told], _wait())
+    _mail_each("mark", [mark for mark in marks if mark.id in told], patience())
+
+
+@on("post.recommended", "post.helped", batch=50)
+def tell_of_marks(events: Sequence[Event]) -> None:
+    """The same mark: an entry in the author's inbox."""
+    entries = mark_entries([mark.id for mark in _marks_of(events)])
+    with transaction():
+        for row in entries:
+            notify(
+                "mark", [row.member_id], key=f"mark:{row.id}", at=row.at, thread_id=row.thread_id,
+                post_id=row.post_id, by_id=row.by_id, subject_id=row.id,
+            )  # fmt: skip
 
 
 @on("moderation.decided", batch=50)
@@ -73,7 +101,19 @@ def mail_decisions(events: Sequence[Event]) -> None:
         .where(ModerationEntry.id.in_(told))
         .order_by(ModerationEntry.id)
     )
-    _mail_each("decision", db.session.execute(entries).all(), _wait())
+    _mail_each("decision", db.session.execute(entries).all(), patience())
+
+
+@on("moderation.decided", batch=50)
+def tell_of_decisions(events: Sequence[Event]) -> None:
+    """The same act: an entry in the author's inbox. That of a deletion is about the thread: the post is gone."""
+    entries = decision_entries([event.subject_id for event in events])
+    with transaction():
+        for row in entries:
+            notify(
+                "decision", [row.member_id], key=f"decision:{row.id}", at=row.at, thread_id=row.thread_id,
+                post_id=row.post_id if row.act != "delete" else None, by_id=row.by_id, subject_id=row.id,
+            )  # fmt: skip
 
 
 @on("member.link_made", batch=50)
@@ -95,7 +135,18 @@ def _mail_post(post_id: int, member_ids: Collection[int], event: Event) -> None:
     """Let these hear of a post; a transaction for each post, so that a large circle holds nobody up."""
     if member_ids:
         with transaction():
-            due("post", [Due(post_id, member_id, event.at + _wait()) for member_id in member_ids])
+            due("post", [Due(post_id, member_id, event.at + patience()) for member_id in member_ids])
+
+
+def _tell_of_post(post_id: int, entries: Mapping[NotificationKind, Collection[int]], event: Event) -> None:
+    """Put a post into these inboxes."""
+    thread_id, author_id = db.session.execute(select(Post.thread_id, Post.author_id).where(Post.id == post_id)).one()
+    with transaction():
+        for kind, member_ids in entries.items():
+            notify(
+                kind, member_ids, key=f"post:{post_id}", at=event.at, thread_id=thread_id, post_id=post_id,
+                by_id=author_id,
+            )  # fmt: skip
 
 
 def _mail_each(kind: MailKind, rows: Sequence[AnyRow], wait: timedelta = timedelta()) -> None:
@@ -105,9 +156,17 @@ def _mail_each(kind: MailKind, rows: Sequence[AnyRow], wait: timedelta = timedel
             due(kind, [Due(row.id, row.member_id, row.at + wait) for row in rows])
 
 
-def _wait() -> timedelta:
-    settings: Settings = current_app.extensions["forum.settings"]
-    return timedelta(minutes=settings.mail_wait_minutes)
+def _marks_of(events: Sequence[Event]) -> Sequence[AnyRow]:
+    """The marks of which these events speak, with the authors of the posts."""
+    given = [event.ids["mark_id"] for event in events if event.name == "post.recommended"]
+    helped = [(event.subject_id, event.actor_id) for event in events if event.name == "post.helped"]
+    by_asker = and_(tuple_(Mark.post_id, Mark.member_id).in_(helped), Mark.kind == "helpful")
+    return db.session.execute(
+        select(Mark.id, Post.author_id.label("member_id"), Mark.created_at.label("at"))
+        .join(Post, Post.id == Mark.post_id)
+        .where(or_(Mark.id.in_(given), by_asker))
+        .order_by(Mark.id)
+    ).all()
 
 
 def _opening_posts(thread_ids: Iterable[int]) -> dict[int, int]:

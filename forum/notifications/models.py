@@ -14,11 +14,19 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 Rhythm = Literal["daily", "weekly", "monthly", "off"]
 RHYTHMS: tuple[Rhythm, ...] = get_args(Rhythm)
 MailState = Literal["waiting", "sent", "dropped", "dead"]
-MailKind = Literal["post", "digest", "link", "sign_in", "mark", "decision"]
+MailKind = Literal["post", "digest", "link", "sign_in", "mark", "decision", "notification"]
+# What an entry of the inbox tells. mention, answer, followed: of a post, by the strongest reason; mark, decision: of
+# what one wrote; shared: a colleague points to a post; flagged: facilitators are to look; asked: a question that fits
+# one's expertise; outcome: how did it end; published, returned, opened: of a protected question; contact: a letter.
+NotificationKind = Literal[
+    "mention", "answer", "followed", "mark", "decision", "shared", "flagged", "asked", "outcome", "published",
+    "returned", "opened", "contact",
+]  # fmt: skip
 # What a link in a mail stops: the mails of a thread, of an area, the digest, or all.
 Scope = Literal["thread", "area", "digest", "all"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 LONGEST_LINE = 500
+LONGEST_SHARED = 500
 
 
 class MailChoice(Base):
@@ -156,7 +164,51 @@ class OutgoingMail(Base):
 
     __table_args__ = (
         CheckConstraint("state IN ('waiting', 'sent', 'dropped', 'dead')", name="state"),
-        CheckConstraint("kind IN ('post', 'digest', 'link', 'sign_in', 'mark', 'decision')", name="kind"),
+        CheckConstraint(
+            "kind IN ('post', 'digest', 'link', 'sign_in', 'mark', 'decision', 'notification')", name="kind"
+        ),
         Index(None, "state", "due_at", "id"),
         Index(None, "kind", "subject_id"),
     )
+
+
+class Notification(Base):
+    """One entry of a member's inbox: numbers, never text; what it says is read when the inbox is.
+
+    `subject_id` is the row of the kind's own table: the mark, the act of a facilitator, what was shared.
+    """
+
+    __tablename__ = "notification"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # What it is about and for whom, so that a handler that runs twice tells once.
+    key: Mapped[str] = mapped_column(unique=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    kind: Mapped[str]
+    thread_id: Mapped[int | None] = mapped_column(ForeignKey("thread.id"))
+    post_id: Mapped[int | None] = mapped_column(ForeignKey("post.id"))
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("member.id"))
+    subject_id: Mapped[int | None]
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    read_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    __table_args__ = (
+        CheckConstraint(f"kind IN {get_args(NotificationKind)}", name="kind"),
+        Index(None, "member_id", "read_at", "id"),
+        Index(None, "member_id", "id"),
+    )
+
+
+class Share(Base):
+    """A post that a member pointed colleagues to, with a line of their own; to whom stands in their inboxes."""
+
+    __tablename__ = "share"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"))
+    by_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    line: Mapped[str]
+    members: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (Index(None, "by_id", "at"),)

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from flask import current_app
 from sqlalchemy import delete, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from forum import clock
-from forum.db import db, on_postgres
+from forum.config import Settings
+from forum.db import db, insert_into
 from forum.notifications.models import MailKind, OutgoingMail
 
 KEPT = timedelta(days=30)
@@ -20,6 +21,12 @@ class Due(NamedTuple):
     subject_id: int
     member_id: int
     at: datetime
+
+
+def patience() -> timedelta:
+    """How long a mail waits, so that an edit or a withdrawal reaches everybody."""
+    settings: Settings = current_app.extensions["forum.settings"]
+    return timedelta(minutes=settings.mail_wait_minutes)
 
 
 def due(kind: MailKind, mails: Iterable[Due]) -> None:
@@ -41,7 +48,7 @@ def due(kind: MailKind, mails: Iterable[Due]) -> None:
     ]
     if not rows:
         return
-    new = (postgresql.insert if on_postgres() else sqlite.insert)(OutgoingMail)
+    new = insert_into(OutgoingMail)
     again = {"state": "waiting", "due_at": new.excluded.due_at, "attempts": 0, "answer": None, "done_at": None}
     anew = new.on_conflict_do_update(
         index_elements=[OutgoingMail.key], set_=again, where=OutgoingMail.state == "dropped"

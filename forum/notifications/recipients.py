@@ -1,18 +1,24 @@
-"""Who hears of what by mail: asked when a mail is queued, and again when it is sent."""
+"""Who hears of what, by mail and in the inbox: asked when something happens, and again when a mail is sent.
 
-from collections.abc import Collection
+The inbox disturbs nobody, so it asks less: the general level is for mails alone. Only what a member muted, a thread or
+an area, stays silent there too, but for mentions: who is called by name hears of it.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, bindparam, case, false, func, or_, select
 from sqlalchemy.orm import aliased
 
 from forum.areas.models import Area
-from forum.db import AnySelect, read
+from forum.db import AnyRow, AnySelect, read
 from forum.members.models import Member
 from forum.moderation.models import ModerationEntry
+from forum.notifications.models import MailChoice, Notification, NotificationKind, ThreadWatch
 from forum.notifications.queries import reachable
-from forum.notifications.rules import asks_for_mail, level_of, takes_mail, tells_content, with_choices
+from forum.notifications.rules import asks_for_mail, level_of, muted, takes_mail, tells_content, with_choices
 from forum.practices.models import Mark
 from forum.practices.rules import GIVEN, recommends
 from forum.threads.models import Mention, Post, Thread
@@ -20,57 +26,93 @@ from forum.threads.rules import may_see
 
 Why = Literal["mentioned", "answered", "notify"]
 
+
+def _is(author_id: SQLColumnExpression[int] | SQLColumnExpression[int | None]) -> ColumnElement[bool]:
+    """Whether the Member is who writes as this author; the one place that says who hears for an author."""
+    return Member.id == author_id
+
+
 _answered = aliased(Post, name="answered")
 _MENTIONED = Mention.member_id.is_not(None)
-_ANSWERED = or_(Thread.author_id == Member.id, _answered.author_id == Member.id)
+_ANSWERED = or_(_is(Thread.author_id), _is(_answered.author_id))
 # The members a mail can be sent to, who may read the area now and want mail.
 _CAN_HEAR = and_(reachable(), takes_mail(), may_see(Member.id))
+_HAS_INBOX = and_(Member.state == "active", may_see(Member.id))
 _WITHOUT_CONTENT = (~tells_content()).label("notice")
 
-_OF_POST: AnySelect = with_choices(
+_OTHERS: AnySelect = with_choices(
     select(Member.id)
     .select_from(Post)
     .join(Thread, Thread.id == Post.thread_id)
     .join(Area, Area.id == Thread.area_id)
-    .join(Member, Member.id != Post.author_id)
+    .join(Member, ~_is(Post.author_id))
     .outerjoin(Mention, and_(Mention.post_id == Post.id, Mention.member_id == Member.id))
     .outerjoin(_answered, _answered.id == Post.reply_to_id),
     Member.id,
-).where(Post.id == bindparam("post_id"), _CAN_HEAR, asks_for_mail(or_(_MENTIONED, _ANSWERED)))
+).where(Post.id == bindparam("post_id"))
+_OF_POST = _OTHERS.where(_CAN_HEAR, asks_for_mail(or_(_MENTIONED, _ANSWERED)))
 _OF_POST_MENTIONED = _OF_POST.where(_MENTIONED)
 _WANTED = _OF_POST.add_columns(
     case((_MENTIONED, "mentioned"), (_ANSWERED, "answered"), else_="notify").label("why"), _WITHOUT_CONTENT
 ).where(Post.deleted_at.is_(None), Member.id.in_(bindparam("member_ids", expanding=True)))
 
+# Who follows a thread has seen its first post.
+_FOLLOWED = and_(ThreadWatch.level.in_(("notify", "digest")), Post.number > 1)
+_ENTRIES = _OTHERS.add_columns(
+    case((_MENTIONED, "mention"), (_ANSWERED, "answer"), else_="followed").label("kind"),
+).where(_HAS_INBOX, or_(_MENTIONED, and_(~muted(), or_(_ANSWERED, _FOLLOWED))))
+
 # A recommendation counts from the one on by which the post is recommended.
 _COUNTS = or_(Mark.kind != "recommended", recommends(GIVEN.post_id == Mark.post_id, GIVEN.id <= Mark.id))
-_MARKS: AnySelect = with_choices(
-    select(Mark.id, _WITHOUT_CONTENT)
+_STANDING_MARKS: AnySelect = with_choices(
+    select(
+        *(Mark.id, Mark.post_id, Mark.thread_id, Mark.member_id.label("by_id"), Mark.created_at.label("at")),
+        *(Member.id.label("member_id"), _WITHOUT_CONTENT),
+    )
     .select_from(Mark)
     .join(Post, Post.id == Mark.post_id)
     .join(Thread, Thread.id == Post.thread_id)
     .join(Area, Area.id == Thread.area_id)
-    .join(Member, and_(Member.id == Post.author_id, Member.id != Mark.member_id)),
+    .join(Member, and_(_is(Post.author_id), Member.id != Mark.member_id)),
     Member.id,
 ).where(
     Mark.id.in_(bindparam("ids", expanding=True)),
     Mark.withdrawn_at.is_(None),
     _COUNTS,
     Post.deleted_at.is_(None),
-    _CAN_HEAR,
-    level_of() != "off",
 )
+_MARKS = _STANDING_MARKS.where(_CAN_HEAR, level_of() != "off")
+_MARK_ENTRIES = _STANDING_MARKS.where(_HAS_INBOX, ~muted())
 
-_AUTHOR = func.coalesce(Post.author_id, Thread.author_id)
-_DECISIONS: AnySelect = with_choices(
-    select(ModerationEntry.id, _WITHOUT_CONTENT)
+_ALL_DECISIONS: AnySelect = with_choices(
+    select(
+        *(ModerationEntry.id, ModerationEntry.act, ModerationEntry.post_id, ModerationEntry.thread_id),
+        *(ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
+        *(Member.id.label("member_id"), _WITHOUT_CONTENT),
+    )
     .select_from(ModerationEntry)
     .join(Thread, Thread.id == ModerationEntry.thread_id)
     .join(Area, Area.id == Thread.area_id)
     .outerjoin(Post, Post.id == ModerationEntry.post_id)
-    .join(Member, and_(Member.id == _AUTHOR, Member.id != ModerationEntry.actor_id)),
+    .join(Member, and_(_is(func.coalesce(Post.author_id, Thread.author_id)), Member.id != ModerationEntry.actor_id)),
     Member.id,
-).where(ModerationEntry.id.in_(bindparam("ids", expanding=True)), _CAN_HEAR)
+).where(ModerationEntry.id.in_(bindparam("ids", expanding=True)))
+_DECISIONS = _ALL_DECISIONS.where(_CAN_HEAR)
+_DECISION_ENTRIES = _ALL_DECISIONS.where(_HAS_INBOX)
+
+# What is not about a thread, everybody may read in a mail to whom it was sent.
+_STANDS = or_(
+    and_(Notification.thread_id.is_(None), Notification.post_id.is_(None)),
+    and_(may_see(Member.id), or_(Notification.post_id.is_(None), Post.deleted_at.is_(None))),
+)
+_NOTIFIED: AnySelect = with_choices(
+    select(Notification.id, func.coalesce(~tells_content(), MailChoice.notice, false()).label("notice"))
+    .join(Member, Member.id == Notification.member_id)
+    .outerjoin(Post, Post.id == Notification.post_id)
+    .outerjoin(Thread, Thread.id == func.coalesce(Post.thread_id, Notification.thread_id))
+    .outerjoin(Area, Area.id == Thread.area_id),
+    Member.id,
+).where(Notification.id.in_(bindparam("ids", expanding=True)), reachable(), takes_mail(), _STANDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +145,26 @@ def wanted_marks(mark_ids: Collection[int]) -> dict[int, bool]:
 def wanted_decisions(entry_ids: Collection[int]) -> dict[int, bool]:
     """Which acts of facilitators authors should hear of now, whatever their level: act → whether without content."""
     return {row.id: bool(row.notice) for row in read(_DECISIONS, {"ids": list(entry_ids)})}
+
+
+def wanted_notifications(ids: Collection[int]) -> dict[int, bool]:
+    """Which of these entries their members should hear of by mail now: entry → whether without content."""
+    return {row.id: bool(row.notice) for row in read(_NOTIFIED, {"ids": list(ids)})}
+
+
+def post_entries(post_id: int) -> dict[NotificationKind, set[int]]:
+    """Who is told of a post in the inbox, each by the strongest reason; one statement, however many there are."""
+    found: dict[NotificationKind, set[int]] = defaultdict(set)
+    for row in read(_ENTRIES, {"post_id": post_id}):
+        found[row.kind].add(row.id)
+    return found
+
+
+def mark_entries(mark_ids: Collection[int]) -> Sequence[AnyRow]:
+    """Those of these marks of which the authors are told in the inbox, with what an entry holds."""
+    return read(_MARK_ENTRIES, {"ids": list(mark_ids)}).all()
+
+
+def decision_entries(entry_ids: Collection[int]) -> Sequence[AnyRow]:
+    """The same for what facilitators did."""
+    return read(_DECISION_ENTRIES, {"ids": list(entry_ids)}).all()

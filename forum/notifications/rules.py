@@ -40,6 +40,11 @@ def level_of() -> ColumnElement[Any]:
     return func.coalesce(ThreadWatch.level, AreaWatch.level, MailChoice.level, DEFAULT_LEVEL)
 
 
+def muted() -> ColumnElement[bool]:
+    """Whether the member wants nothing of this very thread, or of its area."""
+    return func.coalesce(ThreadWatch.level, AreaWatch.level, "") == "off"
+
+
 def tells_content() -> ColumnElement[bool]:
     """Whether a mail may say what was written; of a closed area only where the member said so for that very area."""
     return and_(~func.coalesce(MailChoice.notice, False), ~func.coalesce(AreaWatch.notice, Area.access == "closed"))

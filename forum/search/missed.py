@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from forum import clock
-from forum.db import AnyRow, Base, db, on_postgres, read
+from forum.db import AnyRow, Base, db, insert_into, read
 from forum.errors import require
 from forum.members.models import Viewer
 from forum.search.thesaurus import can_edit
@@ -50,8 +49,7 @@ def note(text: str) -> None:
     words = " ".join(tidy(text).casefold().split())[:LONGEST]
     if not words or _is_delicate(words):
         return
-    insert = postgresql.insert if on_postgres() else sqlite.insert
-    new = insert(MissedSearch).values(text=words, day=clock.now().date(), count=1)
+    new = insert_into(MissedSearch).values(text=words, day=clock.now().date(), count=1)
     key = [MissedSearch.text, MissedSearch.day]
     db.session.execute(new.on_conflict_do_update(index_elements=key, set_={"count": MissedSearch.count + 1}))
 

@@ -16,7 +16,7 @@ from forum.members.models import Member
 
 Kind = Literal["question", "strategy", "announcement"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-LONGEST_TITLE = 200
+LONGEST_TITLE, LONGEST_NOTE = 200, 500
 POSTS_A_PAGE = 20
 
 
@@ -139,6 +139,20 @@ class ReadMarker(Base):
     thread_id: Mapped[int] = mapped_column(ForeignKey("thread.id"), primary_key=True)
     number: Mapped[int]
     read_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class Bookmark(Base):
+    """A post that a member wants to find again, with a note for nobody else."""
+
+    __tablename__ = "bookmark"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id"))
+    note: Mapped[str]
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (UniqueConstraint("post_id", "member_id"), Index(None, "member_id", "id"))
 
 
 class Attachment(Base):

@@ -29,7 +29,7 @@ from forum.members.actions import ask_for_reset, suspend
 from forum.members.models import Member, Network, Organisation, SignInLink, Viewer
 from forum.notifications import digests
 from forum.notifications.models import AreaWatch, Digest, MailChoice, News, OutgoingMail
-from forum.notifications.outgoing import due
+from forum.notifications.outgoing import Due, due
 from forum.notifications.queries import Reader, readers
 from forum.search import saved
 from forum.threads.models import Attachment, Post, Thread
@@ -515,7 +515,7 @@ def digest_to(app: Flask, work: Work, who: Person) -> Ready | Dropped:
         db.session.add(digest)
         db.session.flush()
         db.session.execute(delete(OutgoingMail))
-        due("digest", digest.id, [who.id], "digest:test", clock.now())
+        due("digest", [Due(digest.id, who.id, clock.now())])
     (written_now,) = written(app)
     return written_now
 

@@ -1,0 +1,136 @@
+"""The inbox: what each member is told here, once. What one may not see, and what is gone, is not there, nor counted."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
+from sqlalchemy.orm import aliased
+
+from forum import clock
+from forum.areas.models import Area
+from forum.areas.rules import VIEWER
+from forum.db import AnyRow, AnySelect, at_most, db, insert_into, read
+from forum.members.models import Member, Viewer
+from forum.moderation.models import ModerationEntry
+from forum.notifications.models import Notification, NotificationKind, Share
+from forum.notifications.outgoing import Due, due, patience
+from forum.practices.models import Mark
+from forum.threads.models import Post, Thread
+from forum.threads.rules import may_see
+
+ENTRIES_A_PAGE = 30
+# So many unread ones are shown, and counted; more is many.
+MOST_UNREAD = 100
+
+
+def notify(
+    kind: NotificationKind,
+    member_ids: Iterable[int],
+    *,
+    key: str,
+    at: datetime,
+    thread_id: int | None = None,
+    post_id: int | None = None,
+    by_id: int | None = None,
+    subject_id: int | None = None,
+    by_mail: bool = False,
+) -> None:
+    """Tell these members something, each once for a key; by mail too, if the kind has a letter in `mail.notices`.
+
+    `subject_id` is the row of the kind's own table, if it has one.
+    """
+    about = {"thread_id": thread_id, "post_id": post_id, "by_id": by_id, "subject_id": subject_id}
+    rows = [
+        {"key": f"{key}:{member_id}", "member_id": member_id, "kind": kind, "at": at, **about}
+        for member_id in member_ids
+    ]
+    if not rows:
+        return
+    db.session.flush()  # a row just made, to which these refer
+    new = insert_into(Notification).on_conflict_do_nothing(index_elements=[Notification.key])
+    db.session.connection().execute(new, rows)
+    if by_mail:
+        told = Notification.key.in_([row["key"] for row in rows])
+        made = db.session.execute(select(Notification.id, Notification.member_id).where(told))
+        due("notification", [Due(row.id, row.member_id, at + patience()) for row in made])
+
+
+_by = aliased(Member, name="by")
+
+
+def _standing(statement: AnySelect) -> AnySelect:
+    """Of the viewer's entries those to be seen. Threads may have been joined since: a post says where it stands."""
+    return (
+        statement.select_from(Notification)
+        .outerjoin(Post, Post.id == Notification.post_id)
+        .outerjoin(Thread, Thread.id == func.coalesce(Post.thread_id, Notification.thread_id))
+        .outerjoin(Area, Area.id == Thread.area_id)
+        .outerjoin(Mark, (Notification.kind == "mark") & (Mark.id == Notification.subject_id))
+        .where(
+            Notification.member_id == VIEWER,
+            Mark.withdrawn_at.is_(None),
+            or_(
+                Notification.thread_id.is_(None) & Notification.post_id.is_(None),
+                may_see() & or_(Notification.post_id.is_(None), Post.deleted_at.is_(None)),
+            ),
+        )
+    )
+
+
+_ENTRIES = (
+    _standing(
+        select(
+            *(Notification.id, Notification.kind, Notification.at, Notification.read_at, Notification.subject_id),
+            *(Notification.post_id, Notification.by_id, _by.name.label("by_name"), Post.number, Post.html),
+            *(Thread.id.label("thread_id"), Thread.slug, Thread.title, Area.title.label("area_title")),
+            *(ModerationEntry.act, ModerationEntry.reason, Mark.kind.label("mark"), Mark.for_what),
+            Share.line,
+        )
+    )
+    .outerjoin(_by, _by.id == Notification.by_id)
+    .outerjoin(ModerationEntry, (Notification.kind == "decision") & (ModerationEntry.id == Notification.subject_id))
+    .outerjoin(Share, (Notification.kind == "shared") & (Share.id == Notification.subject_id))
+    .order_by(Notification.id.desc())
+)
+_UNREAD = _ENTRIES.where(Notification.read_at.is_(None)).limit(at_most(MOST_UNREAD))
+_READ = _ENTRIES.where(Notification.read_at.is_not(None)).limit(at_most(ENTRIES_A_PAGE + 1))
+_READ_BEFORE = _READ.where(Notification.id < bindparam("before"))
+
+
+def unread(viewer: Viewer) -> Sequence[AnyRow]:
+    """What the viewer has not read yet, the newest first."""
+    return read(_UNREAD, {"viewer_id": viewer.id}).all()
+
+
+def inbox(viewer: Viewer, before: int = 0) -> Sequence[AnyRow]:
+    """What the viewer has read, before an entry if one is given; one more than a page holds."""
+    if before:
+        return read(_READ_BEFORE, {"viewer_id": viewer.id, "before": before}).all()
+    return read(_READ, {"viewer_id": viewer.id}).all()
+
+
+_mine_unread = _standing(select(Notification.id)).where(Notification.read_at.is_(None)).limit(at_most(MOST_UNREAD))
+UNREAD_ENTRIES: AnySelect = select(func.count()).select_from(_mine_unread.subquery())
+
+
+def unread_entries(viewer: Viewer) -> int:
+    """How many entries the viewer has not read."""
+    return read(UNREAD_ENTRIES, {"viewer_id": viewer.id}).scalar() or 0
+
+
+def mark_read(viewer_id: int, up_to: int, only: int | None = None) -> None:
+    """Note as read what has come up to an entry, so that what came since stays new; or one entry alone."""
+    which = Notification.id <= up_to if only is None else Notification.id == only
+    _mark(viewer_id, which)
+
+
+def mark_thread_read(viewer_id: int, thread_id: int, number: int) -> None:
+    """Note as read what is told of a thread and of its posts up to this number."""
+    posts = select(Post.id).where(Post.thread_id == thread_id, Post.number <= number)
+    of_thread = (Notification.thread_id == thread_id) & Notification.post_id.is_(None)
+    _mark(viewer_id, or_(of_thread, Notification.post_id.in_(posts)))
+
+
+def _mark(viewer_id: int, which: ColumnElement[bool]) -> None:
+    mine = (Notification.member_id == viewer_id) & Notification.read_at.is_(None)
+    db.session.execute(update(Notification).where(mine, which).values(read_at=clock.now()))
