@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, select
 
 from forum.areas.models import Area, AreaMember
-from forum.areas.rules import facilitates, may_read
-from forum.db import AnyRow, db, read
+from forum.areas.rules import facilitates, may_read, runs
+from forum.db import AnyRow, at_most, db, read
 from forum.members.models import Viewer
 
 _COLUMNS = (Area.id, Area.slug, Area.title, Area.description, Area.access, Area.thread_count)
 _READABLE = select(*_COLUMNS).where(may_read()).order_by(Area.position, Area.id)
 _ONE = select(*_COLUMNS, facilitates().label("facilitates")).where(may_read())
+_RUN = select(Area.id).where(may_read(), runs()).limit(at_most(1))
 _BY_SLUG = _ONE.where(Area.slug == bindparam("slug"))
 
 
@@ -28,6 +29,11 @@ def readable_area(viewer: Viewer, slug: str) -> AnyRow | None:
 def readable_area_by_id(viewer: Viewer, area_id: int) -> AnyRow | None:
     """One area by number, with whether the viewer facilitates it."""
     return db.session.execute(_ONE.where(Area.id == area_id), {"viewer_id": viewer.id}).first()
+
+
+def runs_any(viewer: Viewer) -> bool:
+    """Whether the viewer facilitates anything."""
+    return viewer.is_facilitator or read(_RUN, {"viewer_id": viewer.id}).first() is not None
 
 
 def area_by_slug(slug: str) -> Area | None:

@@ -1,12 +1,15 @@
 """Who may see and run an area. `may_read` is the one place that decides; `threads.rules.may_see` builds on it."""
 
 from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, bindparam, or_, select
+from sqlalchemy.orm import aliased
 
 from forum.areas.models import Area, AreaMember
-from forum.members.models import Viewer
+from forum.members.models import Member, Viewer
 
 # Who reads, to be bound.
 VIEWER: SQLColumnExpression[int] = bindparam("viewer_id", type_=Integer)
+
+_runner = aliased(Member, name="runner")
 
 
 def may_read(viewer_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool]:
@@ -32,6 +35,15 @@ def facilitates() -> ColumnElement[bool]:
         )
         .exists()
     )
+
+
+def runs(viewer_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool]:
+    """The condition on Area under which `can_facilitate` holds for the viewer there, if they see it at all."""
+    everywhere = select(_runner.id).where(_runner.id == viewer_id, _runner.role.in_(("facilitator", "administrator")))
+    here = select(AreaMember.area_id).where(
+        AreaMember.member_id == viewer_id, AreaMember.area_id == Area.id, AreaMember.facilitates
+    )
+    return or_(everywhere.correlate_except(_runner).exists(), here.correlate_except(AreaMember).exists())
 
 
 def can_facilitate(viewer: Viewer, named_here: bool) -> bool:

@@ -40,4 +40,11 @@ def _shared(home: House, row: AnyRow) -> Said:
     )  # fmt: skip
 
 
-LETTERS: dict[NotificationKind, Callable[[House, AnyRow], Said]] = {"shared": _shared}
+def _flagged(home: House, _row: AnyRow) -> Said:
+    return Said(
+        _("A post was flagged"), f"{home.url}/moderation/queue",
+        _("A member asks the facilitators to look at it."), label=_("To the queue"),
+    )  # fmt: skip
+
+
+LETTERS: dict[NotificationKind, Callable[[House, AnyRow], Said]] = {"shared": _shared, "flagged": _flagged}

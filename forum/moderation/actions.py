@@ -17,71 +17,75 @@ from forum.threads.rules import can_moderate
 outbox.nobody_hears("thread.pinned", "thread.locked")
 
 
-def pin(actor: Viewer, opened: Opened, pinned: bool, reason: str) -> None:
-    """Keep a thread on top of its area, or no longer."""
-    reason = _checked(actor, opened, reason)
-    before = {"pinned": opened.thread.pinned}
+def pin(actor: Viewer, opened: Opened, pinned: bool, reason: str) -> ModerationEntry | None:
+    """Keep a thread on top of its area, or no longer; twice is once."""
+    reason = checked_reason(actor, opened, reason)
+    if opened.thread.pinned == pinned:
+        return None
     opened.thread.pinned = pinned
-    _log(actor, opened, "pin" if pinned else "unpin", reason, before, {"pinned": pinned})
     outbox.record("thread.pinned", opened.thread.id, actor.id)
+    return log(actor, opened, "pin" if pinned else "unpin", reason, {"pinned": not pinned}, {"pinned": pinned})
 
 
-def lock(actor: Viewer, opened: Opened, locked: bool, reason: str) -> None:
-    """End the replies of a thread, or open it again."""
-    reason = _checked(actor, opened, reason)
-    before = {"locked": opened.thread.locked}
+def lock(actor: Viewer, opened: Opened, locked: bool, reason: str) -> ModerationEntry | None:
+    """End the replies of a thread, or open it again; twice is once."""
+    reason = checked_reason(actor, opened, reason)
+    if opened.thread.locked == locked:
+        return None
     opened.thread.locked = locked
-    _log(actor, opened, "lock" if locked else "unlock", reason, before, {"locked": locked})
     outbox.record("thread.locked", opened.thread.id, actor.id)
+    return log(actor, opened, "lock" if locked else "unlock", reason, {"locked": not locked}, {"locked": locked})
 
 
-def move(actor: Viewer, opened: Opened, area_id: int, reason: str) -> None:
+def move(actor: Viewer, opened: Opened, area_id: int, reason: str) -> ModerationEntry:
     """Put a thread into another area; the door has found that area readable for the actor."""
-    reason = _checked(actor, opened, reason)
+    reason = checked_reason(actor, opened, reason)
     thread, old = opened.thread, opened.thread.area_id
     if area_id == old:
         raise Refused("not_allowed")
     thread.area_id = area_id
     threads.count_threads(old, area_id)
-    # Numbers, not names: whoever reads the log is shown the names of areas they can see.
-    _log(actor, opened, "move", reason, {"area_id": old}, {"area_id": area_id}, area_id=old)
     outbox.record("thread.moved", thread.id, actor.id, from_area_id=old, to_area_id=area_id)
+    # Numbers, not names: whoever reads the log is shown the names of areas they can see.
+    return log(actor, opened, "move", reason, {"area_id": old}, {"area_id": area_id}, area_id=old)
 
 
 def edit_post(
     actor: Viewer, opened: Opened, post: Post, body: str, version: int, reason: str, title: str | None = None
-) -> None:
-    """Change what somebody else wrote."""
-    reason = _checked(actor, opened, reason)
+) -> ModerationEntry | None:
+    """Change what somebody else wrote; what is as it was is no act."""
+    reason = checked_reason(actor, opened, reason)
     before = {"version": post.version, "title": opened.thread.title}
     threads.edit(actor, opened, post, body, version, title)
-    _log(actor, opened, "edit", reason, before, {"version": post.version, "title": opened.thread.title}, post)
+    after = {"version": post.version, "title": opened.thread.title}
+    return log(actor, opened, "edit", reason, before, after, post) if after != before else None
 
 
-def delete_post(actor: Viewer, opened: Opened, post: Post, reason: str) -> None:
+def delete_post(actor: Viewer, opened: Opened, post: Post, reason: str) -> ModerationEntry | None:
     """Take out of sight what somebody else wrote; twice is once."""
-    reason = _checked(actor, opened, reason)
+    reason = checked_reason(actor, opened, reason)
     if post.deleted_at is not None:
-        return
+        return None
     threads.delete_post(actor, opened, post)
-    _log(actor, opened, "delete", reason, {"deleted": False}, {"deleted": True}, post)
+    return log(actor, opened, "delete", reason, {"deleted": False}, {"deleted": True}, post)
 
 
-def restore_post(actor: Viewer, opened: Opened, post: Post, reason: str) -> None:
+def restore_post(actor: Viewer, opened: Opened, post: Post, reason: str) -> ModerationEntry | None:
     """Bring back what was deleted; twice is once."""
-    reason = _checked(actor, opened, reason)
+    reason = checked_reason(actor, opened, reason)
     if post.deleted_at is None:
-        return
+        return None
     threads.restore_post(actor, opened, post, undo_hours=0)
-    _log(actor, opened, "restore", reason, {"deleted": True}, {"deleted": False}, post)
+    return log(actor, opened, "restore", reason, {"deleted": True}, {"deleted": False}, post)
 
 
-def _checked(actor: Viewer, opened: Opened, reason: str) -> str:
+def checked_reason(actor: Viewer, opened: Opened, reason: str) -> str:
+    """The reason as it is kept, of one who may act here."""
     require(can_moderate(actor, opened))
     return checked(reason, "reason", "reason_empty", "reason_long", LONGEST_REASON)
 
 
-def _log(
+def log(
     actor: Viewer,
     opened: Opened,
     act: str,
@@ -90,7 +94,9 @@ def _log(
     after: dict[str, Any],
     post: Post | None = None,
     area_id: int | None = None,
-) -> None:
+    tell: bool = True,
+) -> ModerationEntry:
+    """Write an act down; whose post or thread it concerns hears of it, unless it did nothing to that."""
     entry = ModerationEntry(
         actor_id=actor.id,
         act=act,
@@ -104,4 +110,6 @@ def _log(
     )
     db.session.add(entry)
     db.session.flush()
-    outbox.record("moderation.decided", entry.id, actor.id, thread_id=entry.thread_id)
+    if tell:
+        outbox.record("moderation.decided", entry.id, actor.id, thread_id=entry.thread_id)
+    return entry

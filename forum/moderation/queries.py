@@ -1,14 +1,15 @@
-"""Reads of the moderation log, viewer first."""
+"""Reads of the moderation log and of what waits for facilitators, viewer first."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import bindparam, or_, select, true
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal, or_, select, union_all
 
 from forum.areas.models import Area
-from forum.areas.rules import facilitates, may_read
-from forum.db import AnyRow, db
+from forum.areas.rules import may_read, runs
+from forum.db import AnyRow, AnySelect, at_most, db, read
 from forum.members.models import Member, Viewer
-from forum.moderation.models import ModerationEntry
+from forum.moderation.models import Flag, ModerationEntry
 from forum.threads.models import Post, Thread
 from forum.threads.rules import may_see
 
@@ -41,7 +42,7 @@ def log(viewer: Viewer, before: int | None = None) -> Sequence[AnyRow]:
         .outerjoin(Post, Post.id == ModerationEntry.post_id)
         .where(
             may_see(),
-            true() if viewer.is_facilitator else facilitates(),
+            runs(),
             ModerationEntry.area_id.in_(_READABLE),
             or_(ModerationEntry.act != "move", ModerationEntry.after["area_id"].as_integer().in_(_READABLE)),
         )
@@ -53,3 +54,74 @@ def log(viewer: Viewer, before: int | None = None) -> Sequence[AnyRow]:
     return db.session.execute(
         statement, {"viewer_id": viewer.id, "before": before} if before else {"viewer_id": viewer.id}
     ).all()
+
+
+# What waits for facilitators, one row for each thing with its kind, number and since when; each kind adds a statement.
+_FLAGGED: AnySelect = (
+    select(
+        literal("flag").label("kind"),
+        Flag.post_id.label("id"),
+        func.min(Flag.at).label("since"),
+        func.max(Thread.title).label("title"),
+        func.max(Area.title).label("area_title"),
+    )
+    .join(Post, Post.id == Flag.post_id)
+    .join(Thread, Thread.id == Post.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .where(Flag.entry_id.is_(None), may_see(), runs())
+    .group_by(Flag.post_id)
+)
+SOURCES: tuple[AnySelect, ...] = (_FLAGGED,)
+MOST_QUEUED = 50
+_waiting = union_all(*SOURCES).subquery()
+_QUEUE = select(_waiting).order_by(_waiting.c.since, _waiting.c.kind, _waiting.c.id).limit(at_most(MOST_QUEUED))
+
+
+def queue(viewer: Viewer) -> Sequence[AnyRow]:
+    """What waits for the viewer as a facilitator, the oldest first."""
+    return read(_QUEUE, {"viewer_id": viewer.id}).all()
+
+
+def open_flags() -> ColumnElement[int]:
+    """How many posts with flags wait for the viewer, to be bound as `viewer_id`; a column for a statement of counts."""
+    count: Select[int] = select(func.count()).select_from(_FLAGGED.subquery())
+    return count.scalar_subquery()
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """A post with the flags that wait for an answer."""
+
+    post: AnyRow
+    flags: Sequence[AnyRow]
+
+    @property
+    def seen(self) -> int:
+        """The newest of its flags: an answer is to those up to here."""
+        return int(self.flags[-1].id)
+
+
+_FLAGGED_POST = (
+    select(
+        *(Post.id, Post.number, Post.html, Post.created_at, Post.deleted_at, Post.author_id),
+        *(Thread.id.label("thread_id"), Thread.slug, Thread.title, Thread.locked, Thread.area_id),
+        *(Area.title.label("area_title"), Area.slug.label("area_slug"), Member.name.label("author_name")),
+    )
+    .join(Thread, Thread.id == Post.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .join(Member, Member.id == Post.author_id)
+    .where(Post.id == bindparam("post_id"), may_see(), runs())
+)
+_FLAGS = (
+    select(Flag.id, Flag.reason, Flag.words, Flag.at, Member.name.label("by_name"))
+    .join(Member, Member.id == Flag.member_id)
+    .where(Flag.post_id == bindparam("post_id"), Flag.entry_id.is_(None))
+    .order_by(Flag.id)
+)
+
+
+def flagged(viewer: Viewer, post_id: int) -> Flagged | None:
+    """A post that waits for the viewer, with who flagged it and why."""
+    post = read(_FLAGGED_POST, {"viewer_id": viewer.id, "post_id": post_id}).first()
+    flags = read(_FLAGS, {"post_id": post_id}).all() if post else ()
+    return Flagged(post, flags) if post and flags else None

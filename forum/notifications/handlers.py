@@ -9,11 +9,13 @@ from forum.db import AnyRow, db, transaction
 from forum.members.models import SignInLink
 from forum.members.queries import people_by_handle
 from forum.moderation.models import ModerationEntry
-from forum.notifications.inbox import notify
+from forum.notifications.inbox import TO_FLAG, notify
 from forum.notifications.models import MailKind, NotificationKind
 from forum.notifications.outgoing import Due, dropped, due, patience
 from forum.notifications.recipients import (
+    answer_entries,
     decision_entries,
+    flag_entries,
     mark_entries,
     post_entries,
     post_recipients,
@@ -113,6 +115,30 @@ def tell_of_decisions(events: Sequence[Event]) -> None:
             notify(
                 "decision", [row.member_id], key=f"decision:{row.id}", at=row.at, thread_id=row.thread_id,
                 post_id=row.post_id if row.act != "delete" else None, by_id=row.by_id, subject_id=row.id,
+            )  # fmt: skip
+
+
+@on("post.flagged", batch=50)
+def tell_of_flags(events: Sequence[Event]) -> None:
+    """A flag: an entry for all who run the area, and a mail that names neither the post nor who flagged it."""
+    entries = flag_entries([event.ids["flag_id"] for event in events])
+    with transaction():
+        for row in entries:
+            notify(
+                "flagged", [row.member_id], key=f"flag:{row.id}", at=row.at, thread_id=row.thread_id,
+                post_id=row.post_id, by_id=row.by_id, subject_id=row.id, by_mail=True,
+            )  # fmt: skip
+
+
+@on("flags.answered", batch=50)
+def tell_of_answers(events: Sequence[Event]) -> None:
+    """A decision on flags: an entry for each who flagged. That of a deletion is about the thread: the post is gone."""
+    entries = answer_entries([event.subject_id for event in events])
+    with transaction():
+        for row in entries:
+            notify(
+                "decision", [row.member_id], key=f"{TO_FLAG}{row.id}", at=row.at, thread_id=row.thread_id,
+                post_id=row.post_id if row.act != "delete" else None, by_id=row.by_id, subject_id=row.entry_id,
             )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 
 from forum import clock
 from forum.areas.models import Area
-from forum.areas.rules import VIEWER
+from forum.areas.rules import VIEWER, runs
 from forum.db import AnyRow, AnySelect, at_most, db, insert_into, read
 from forum.members.models import Member, Viewer
 from forum.moderation.models import ModerationEntry
@@ -21,6 +21,8 @@ from forum.threads.rules import may_see
 ENTRIES_A_PAGE = 30
 # So many unread ones are shown, and counted; more is many.
 MOST_UNREAD = 100
+# How the key of an entry begins that tells of a decision not the author of the post but who had flagged it.
+TO_FLAG = "answer:"
 
 
 def notify(
@@ -71,7 +73,9 @@ def _standing(statement: AnySelect) -> AnySelect:
             Mark.withdrawn_at.is_(None),
             or_(
                 Notification.thread_id.is_(None) & Notification.post_id.is_(None),
-                may_see() & or_(Notification.post_id.is_(None), Post.deleted_at.is_(None)),
+                may_see()
+                & or_(Notification.post_id.is_(None), Post.deleted_at.is_(None))
+                & or_(Notification.kind != "flagged", runs()),
             ),
         )
     )
@@ -84,7 +88,7 @@ _ENTRIES = (
             *(Notification.post_id, Notification.by_id, _by.name.label("by_name"), Post.number, Post.html),
             *(Thread.id.label("thread_id"), Thread.slug, Thread.title, Area.title.label("area_title")),
             *(ModerationEntry.act, ModerationEntry.reason, Mark.kind.label("mark"), Mark.for_what),
-            Share.line,
+            *(Share.line, Notification.key.startswith(TO_FLAG).label("to_flag")),
         )
     )
     .outerjoin(_by, _by.id == Notification.by_id)

@@ -13,9 +13,10 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, and_, bindparam, case
 from sqlalchemy.orm import aliased
 
 from forum.areas.models import Area
+from forum.areas.rules import runs
 from forum.db import AnyRow, AnySelect, read
 from forum.members.models import Member
-from forum.moderation.models import ModerationEntry
+from forum.moderation.models import Flag, ModerationEntry
 from forum.notifications.models import MailChoice, Notification, NotificationKind, ThreadWatch
 from forum.notifications.queries import reachable
 from forum.notifications.rules import asks_for_mail, level_of, muted, takes_mail, tells_content, with_choices
@@ -100,10 +101,35 @@ _ALL_DECISIONS: AnySelect = with_choices(
 _DECISIONS = _ALL_DECISIONS.where(_CAN_HEAR)
 _DECISION_ENTRIES = _ALL_DECISIONS.where(_HAS_INBOX)
 
+_FLAG_ENTRIES: AnySelect = (
+    select(Flag.id, Flag.post_id, Post.thread_id, Flag.member_id.label("by_id"), Flag.at, Member.id.label("member_id"))
+    .join(Post, Post.id == Flag.post_id)
+    .join(Thread, Thread.id == Post.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .join(Member, Member.id != Flag.member_id)
+    .where(Flag.id.in_(bindparam("ids", expanding=True)), Flag.entry_id.is_(None), runs(Member.id), _HAS_INBOX)
+)
+_ANSWER_ENTRIES: AnySelect = (
+    select(
+        *(Flag.id, Flag.entry_id, ModerationEntry.act, ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
+        *(Flag.post_id, Post.thread_id, Member.id.label("member_id")),
+    )
+    .join(ModerationEntry, ModerationEntry.id == Flag.entry_id)
+    .join(Post, Post.id == Flag.post_id)
+    .join(Thread, Thread.id == Post.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .join(Member, and_(Member.id == Flag.member_id, Member.id != ModerationEntry.actor_id))
+    .where(Flag.entry_id.in_(bindparam("ids", expanding=True)), _HAS_INBOX)
+)
+
 # What is not about a thread, everybody may read in a mail to whom it was sent.
 _STANDS = or_(
     and_(Notification.thread_id.is_(None), Notification.post_id.is_(None)),
-    and_(may_see(Member.id), or_(Notification.post_id.is_(None), Post.deleted_at.is_(None))),
+    and_(
+        may_see(Member.id),
+        or_(Notification.post_id.is_(None), Post.deleted_at.is_(None)),
+        or_(Notification.kind != "flagged", runs(Member.id)),
+    ),
 )
 _NOTIFIED: AnySelect = with_choices(
     select(Notification.id, func.coalesce(~tells_content(), MailChoice.notice, false()).label("notice"))
@@ -168,3 +194,13 @@ def mark_entries(mark_ids: Collection[int]) -> Sequence[AnyRow]:
 def decision_entries(entry_ids: Collection[int]) -> Sequence[AnyRow]:
     """The same for what facilitators did."""
     return read(_DECISION_ENTRIES, {"ids": list(entry_ids)}).all()
+
+
+def flag_entries(flag_ids: Collection[int]) -> Sequence[AnyRow]:
+    """Who is told of these flags: all who run the area of the post, unless somebody has decided already."""
+    return read(_FLAG_ENTRIES, {"ids": list(flag_ids)}).all()
+
+
+def answer_entries(entry_ids: Collection[int]) -> Sequence[AnyRow]:
+    """Who is told of these acts because they answer a flag of theirs."""
+    return read(_ANSWER_ENTRIES, {"ids": list(entry_ids)}).all()

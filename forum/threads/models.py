@@ -47,6 +47,8 @@ class Thread(Base):
     organisation_count: Mapped[int] = mapped_column(default=0)
     recommended_count: Mapped[int] = mapped_column(default=0)
     helpful_count: Mapped[int] = mapped_column(default=0)
+    # Where all of it stands now; its own address leads there.
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("thread.id"))
 
     area: Mapped[Area] = relationship()
 
@@ -80,6 +82,10 @@ class Post(Base):
     recommended: Mapped[bool] = mapped_column(default=False)
     helpful: Mapped[bool] = mapped_column(default=False)
     thanks_count: Mapped[int] = mapped_column(default=0)
+    # This row holds the place of a post that stands elsewhere now: a gap, deleted for all that counts or lists posts.
+    moved_to_id: Mapped[int | None] = mapped_column(ForeignKey("post.id"))
+    # The title of the thread that was merged in here, on the first post of it.
+    came_from: Mapped[str | None]
     # The long columns come last: SQLite reads a row from the front.
     body: Mapped[str]
     html: Mapped[str]

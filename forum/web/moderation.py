@@ -1,13 +1,111 @@
-"""The moderation log."""
+"""The pages of facilitators: what waits for them, and the log of what they did."""
+
+from collections.abc import Callable
 
 from flask import Response, request
 
-from forum.areas.queries import readable_areas
-from forum.moderation import queries
-from forum.search.thesaurus import can_edit
+from forum.areas.queries import readable_area_by_id, readable_areas, runs_any
+from forum.errors import Conflict, Invalid, Missing, require
+from forum.i18n import sentence
+from forum.moderation import actions, flags, queries
+from forum.moderation.models import FLAG_REASONS, ModerationEntry
+from forum.practices.models import LONGEST_REASON
+from forum.threads import rules
+from forum.threads.models import Post
+from forum.threads.queries import Opened, open_post
 from forum.web.door import route
-from forum.web.pages import number, page
+from forum.web.pages import found, go, number, opening, page, said, sent
 from forum.web.session import viewer
+
+QUEUE = "/moderation/queue"
+
+
+@route("/posts/<int:post_id>/flag", allow="member")
+def flag(post_id: int) -> Response:
+    """Ask the facilitators to look at a post."""
+    return _flag_form(post_id)
+
+
+@route("/posts/<int:post_id>/flag", allow="member", methods=("POST",))
+def do_flag(post_id: int) -> Response:
+    """Tell the facilitators, and nobody else."""
+    opened, post = found(open_post(viewer(), post_id))
+    try:
+        flags.flag(viewer(), opened, post, sent("why"), sent("words"))
+    except Invalid as problem:
+        return _flag_form(post_id, said(problem), 422)
+    return go(f"/posts/{post_id}/flag?done")
+
+
+def _flag_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
+    opened, post = found(open_post(viewer(), post_id))
+    require(post.deleted_at is None, "post_deleted")
+    return page(
+        "posts/flag.html", status, here="threads", thread=opened.thread, post=post, extract=opening(post.html),
+        reasons=FLAG_REASONS, why=sent("why"), words=sent("words"), longest=LONGEST_REASON, errors=errors or {},
+        done="done" in request.args,
+    )  # fmt: skip
+
+
+@route("/moderation/queue", allow="member")
+def queue() -> Response:
+    """What waits for the facilitators: one thing to decide on, and the others below."""
+    return _queue(number(request.args.get("post", "")))
+
+
+@route("/posts/<int:post_id>/flags", allow="member", methods=("POST",))
+def decide(post_id: int) -> Response:
+    """Decide on a flagged post; the next one follows."""
+    opened, post = found(open_post(viewer(), post_id))
+    try:
+        flags.decide(viewer(), opened, post, number(sent("seen")), sent("reason"), _act(opened, post))
+    except Invalid as problem:
+        return _queue(post_id, said(problem), 422)
+    except Conflict as problem:
+        return _queue(0, faster=sentence(problem))
+    return go(QUEUE)
+
+
+def _act(opened: Opened, post: Post) -> Callable[[], ModerationEntry | None] | None:
+    """The act that was chosen; none for a word alone."""
+    actor, reason, act = viewer(), sent("reason"), sent("act")
+    if act == "move":
+        area = area_to_move_to()
+        return lambda: actions.move(actor, opened, area, reason)
+    acts: dict[str, Callable[[], ModerationEntry | None]] = {
+        "delete": lambda: actions.delete_post(actor, opened, post, reason),
+        "lock": lambda: actions.lock(actor, opened, True, reason),
+    }
+    return acts.get(act)
+
+
+def area_to_move_to() -> int:
+    """The area that was chosen, if the viewer may bring a thread there."""
+    if not sent("area"):
+        raise Invalid("area_missing", "area")
+    area = found(readable_area_by_id(viewer(), number(sent("area"))))
+    # Where only facilitators start threads, only those of that area bring one in.
+    require(area.access != "announcement" or rules.can_moderate(viewer(), area), "area_announcements_only")
+    return int(area.id)
+
+
+def _queue(post_id: int, errors: dict[str, str] | None = None, status: int = 200, faster: str = "") -> Response:
+    _admit()
+    waiting = queries.queue(viewer())
+    chosen = next((row for row in waiting if row.id == post_id), waiting[0] if waiting else None)
+    item = queries.flagged(viewer(), chosen.id) if chosen else None
+    others = [area for area in readable_areas(viewer()) if item and area.id != item.post.area_id]
+    return page(
+        "moderation/queue.html", 409 if faster else status, here="moderation", item=item, chosen=chosen,
+        waiting=[row for row in waiting if row is not chosen], areas=others, errors=errors or {}, faster=faster,
+        reason=sent("reason") if errors else "", longest=LONGEST_REASON,
+    )  # fmt: skip
+
+
+def _admit() -> None:
+    """For those who facilitate anything; for others this page is not there."""
+    if not runs_any(viewer()):
+        raise Missing
 
 
 @route("/moderation/log", allow="member")
@@ -17,5 +115,5 @@ def log() -> Response:
     shown = entries[: queries.ENTRIES_A_PAGE]
     older = f"/moderation/log?before={shown[-1].id}" if len(entries) > len(shown) else ""
     areas = {area.id: area.title for area in readable_areas(viewer())}
-    runs = can_edit(viewer())
+    runs = runs_any(viewer())
     return page("moderation/log.html", here="moderation", entries=shown, older=older, areas=areas, runs=runs)

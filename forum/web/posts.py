@@ -1,11 +1,12 @@
 """A single post: its lasting address, editing, deleting, marking, and the preview of one not written yet."""
 
-from flask import Response
+from flask import Response, request
 
 from forum.errors import Conflict, Invalid, require
 from forum.i18n import sentence
 from forum.members.queries import people_by_handle
 from forum.moderation import actions as moderation
+from forum.moderation import flags
 from forum.practices import actions as practices
 from forum.practices.models import LONGEST_FOR, LONGEST_REASON
 from forum.practices.queries import standing_marks
@@ -15,6 +16,7 @@ from forum.threads import actions, rules
 from forum.threads.models import LONGEST_TITLE, Post
 from forum.threads.queries import Opened, open_post, versions
 from forum.web.door import route
+from forum.web.moderation import QUEUE
 from forum.web.pages import found, go, number, opening, page, said, sent
 from forum.web.session import settings, viewer
 
@@ -44,7 +46,7 @@ def edit(post_id: int) -> Response:
     opened, post = found(open_post(viewer(), post_id))
     require(rules.can_edit(viewer(), opened, post.author_id))
     require(post.deleted_at is None, "post_deleted")
-    return _edit_form(opened, post, body=post.body, title=opened.thread.title)
+    return _edit_form(opened, post, body=post.body, title=opened.thread.title, queue=_flags())
 
 
 @route("/posts/<int:post_id>/edit", allow="member", methods=("POST",), previews=True)
@@ -54,13 +56,14 @@ def update(post_id: int) -> Response:
     require(rules.can_edit(viewer(), opened, post.author_id))
     body, title = sent("body"), sent("title") or opened.thread.title
     if sent("preview"):
-        return _edit_form(opened, post, body=body, title=title, shown=rendered(body))
+        return _edit_form(opened, post, body=body, title=title, shown=rendered(body), queue=_flags())
     try:
         _save(opened, post, body, title if post.number == 1 else None)
     except Invalid as problem:
-        return _edit_form(opened, post, body=body, title=title, errors=said(problem), status=422)
+        return _edit_form(opened, post, body=body, title=title, errors=said(problem), status=422, queue=_flags())
     except Conflict as problem:
-        theirs = post.body
+        faster = problem.code == "flag_answered"  # then the edit can still be saved, as one that answers nothing
+        theirs = "" if faster else post.body
         return _edit_form(
             opened,
             post,
@@ -69,16 +72,27 @@ def update(post_id: int) -> Response:
             theirs=theirs,
             errors={"body": sentence(problem)},
             status=409,
+            queue=0 if faster else _flags(),
         )
-    return go(_place(opened, post))
+    return go(QUEUE if _flags() else _place(opened, post))
 
 
 def _save(opened: Opened, post: Post, body: str, title: str | None) -> None:
-    version = number(sent("version"))
-    if post.author_id == viewer().id:
-        actions.edit(viewer(), opened, post, body, version, title)
+    actor, version, reason, seen = viewer(), number(sent("version")), sent("reason"), _flags()
+    if seen:
+        flags.decide(
+            actor, opened, post, seen, reason,
+            lambda: moderation.edit_post(actor, opened, post, body, version, reason, title),
+        )  # fmt: skip
+    elif post.author_id == actor.id:
+        actions.edit(actor, opened, post, body, version, title)
     else:
-        moderation.edit_post(viewer(), opened, post, body, version, sent("reason"), title)
+        moderation.edit_post(actor, opened, post, body, version, reason, title)
+
+
+def _flags() -> int:
+    """The newest flag that the facilitator saw who came from the queue: what is done here answers it."""
+    return number(request.values.get("queue", ""))
 
 
 def _edit_form(
@@ -90,10 +104,12 @@ def _edit_form(
     theirs: str = "",
     errors: dict[str, str] | None = None,
     status: int = 200,
+    queue: int = 0,
 ) -> Response:
     return page(
         "posts/edit.html", status, here="threads", thread=opened.thread, post=post, body=body, title=title, shown=shown,
-        theirs=theirs, errors=errors or {}, others=post.author_id != viewer().id, reason=sent("reason"),
+        theirs=theirs, errors=errors or {}, reason=sent("reason"), queue=queue,
+        others=post.author_id != viewer().id or queue,
         # After a conflict the form speaks of the version that is shown beside it.
         version=post.version if theirs or not sent("version") else sent("version"),
         longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE, longest_reason=LONGEST_REASON,

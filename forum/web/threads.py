@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
-from forum.areas.queries import readable_area_by_id, readable_areas
+from forum.areas.queries import readable_areas
 from forum.db import AnyRow
 from forum.errors import Invalid, require
 from forum.i18n import ngettext, sentence
@@ -32,6 +32,7 @@ from forum.threads.queries import (
 )
 from forum.web.door import route
 from forum.web.later import later
+from forum.web.moderation import area_to_move_to
 from forum.web.pages import found, fresh_key, go, number, page, said, sent, with_openings
 from forum.web.posts import rendered
 from forum.web.session import settings, viewer
@@ -225,10 +226,7 @@ def _act(opened: Opened, act: str, reason: str) -> None:
     elif act in ("lock", "unlock"):
         moderation.lock(actor, opened, act == "lock", reason)
     elif act == "move":
-        area = found(readable_area_by_id(actor, number(sent("area"))))
-        # Where only facilitators start threads, only those of that area bring one in.
-        require(area.access != "announcement" or rules.can_moderate(actor, area), "area_announcements_only")
-        moderation.move(actor, opened, area.id, reason)
+        moderation.move(actor, opened, area_to_move_to(), reason)
     else:
         raise Invalid("act_unknown", "act")
 

@@ -20,6 +20,7 @@ from forum.db import Base, db, transaction
 from forum.members.actions import add_member, change_role, reinstate, sign_in, suspend
 from forum.members.models import Member, SignIn, Viewer
 from forum.members.queries import viewer_of
+from forum.moderation import flags
 from forum.threads import actions
 from forum.threads.models import Attachment, Thread
 from forum.threads.queries import Opened, open_thread
@@ -131,7 +132,7 @@ def _thing(app: Flask, area: str, state: str) -> Thing:
             change_role(None, _member("aylin"), "member")
         post = actions.reply(actor("frieda"), opened, f"Antwort {state}")
         file = actions.attach(post.id, "plan.txt", "text/plain", 4, files.store(folder, b"Plan"))
-        db.session.flush()
+        flags.flag(actor("aylin"), opened, post, "unkind", f"Meldung {state}")
         if state == "deleted":
             actions.delete_post(actor("frieda"), opened, post)
         if state == "beheaded":

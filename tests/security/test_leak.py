@@ -27,6 +27,7 @@ from forum.mail.addresses import addresses as mail_addresses
 from forum.members.actions import suspend
 from forum.members.models import Member
 from forum.moderation import actions as moderation
+from forum.moderation import flags
 from forum.notifications import actions as mails
 from forum.notifications import digests
 from forum.practices import actions as practices
@@ -93,6 +94,9 @@ def plant(app: Flask) -> Planted:
         first = _first(thread)
         moderation.edit_post(robert, opened, first, f"Nun {word()}.", 1, f"Anlass {word()}", f"Titel {word()}")
         moderation.delete_post(robert, opened, gone, f"Löschgrund {word()}")
+        flags.flag(bernd, opened, first, "confidential", f"Meldung {word()}")
+        flags.flag(bernd, opened, answer, "other", f"Meldung {word()}")
+        flags.decide(robert, opened, answer, 99, f"Antwort {word()}")
         for act in (moderation.pin, moderation.lock):
             act(robert, opened, True, f"Moderation {word()}")
             act(robert, opened, False, f"Moderation {word()}")

@@ -164,6 +164,11 @@ def administers(status: int, guest: int = 303) -> Rule_:
     return lambda person, _state: guest if person in GUESTS else status if person == "administrator" else 404
 
 
+def flags(status: int) -> Rule_:
+    """Everybody who reads may have the facilitators look, but not at what is gone."""
+    return lambda _person, state: 403 if state == "deleted" else status
+
+
 def owns(status: int, others: int = 404, guest: int = 303) -> Rule_:
     """A saved search is there for the member who saved it alone."""
     return lambda person, _state: guest if person in GUESTS else status if person == "member" else others
@@ -210,6 +215,10 @@ TABLE: dict[tuple[str, str], Rule_] = {
         303 if person in GUESTS else 404 if state == "missing" else 200
     ),
     ("moderation.log", "GET"): member(200),
+    ("moderation.flag", "GET"): guarded(flags(200)),
+    ("moderation.do_flag", "POST"): acts(flags(303)),
+    ("moderation.queue", "GET"): facilitates(200),
+    ("moderation.decide", "POST"): acts(runs(303)),
     ("posts.preview", "POST"): member(200, guest=401),
     ("posts.show", "GET"): reads(303),
     ("posts.edit", "GET"): guarded(edits(200)),
@@ -273,7 +282,7 @@ WITHOUT_THING = {
         *("access", "admin", "digest", "health", "home", "mail", "profile", "saved", "search", "settings", "thesaurus"),
         "unsubscribe",
     )
-} | {"members.index", "members.organisations", "moderation.log", "posts.preview"}
+} | {"members.index", "members.organisations", "moderation.log", "moderation.queue", "posts.preview"}
 # These are of people, whom every member may know.
 OF_PEOPLE = {"members.show", "members.photo", "members.organisation"}
 
@@ -287,6 +296,8 @@ FORMS: dict[str, dict[str, str]] = {
     "digest.add_line": {"text": "Am 3. Dezember ist Treffen."},
     "digest.remove_line": {"line": "1"},
     "mail.save": {"rhythm": "daily", "weekday": "1", "hour": "8", "level": "notify"},
+    "moderation.do_flag": {"why": "unkind"},
+    "moderation.decide": {"act": "dismiss", "reason": "Grund", "seen": "99"},
     "posts.preview": {"body": "Text"},
     "posts.update": {"body": "Anders", "version": "1", "reason": "Grund"},
     "posts.do_delete": {"reason": "Grund"},
@@ -455,6 +466,7 @@ def test_a_missing_row_opens_nothing(app: Flask, people: dict[str, Visitor], row
     from forum.areas.models import AreaMember
     from forum.db import db, transaction
     from forum.members.models import Member
+    from forum.moderation.models import Flag
     from forum.threads.models import Attachment, Mention, Post, ReadMarker
 
     thing = scene.things(app)["closed"]
@@ -464,7 +476,7 @@ def test_a_missing_row_opens_nothing(app: Flask, people: dict[str, Visitor], row
         elif row == "author's organisation":
             db.session.execute(update(Member).values(organisation_id=None))
         else:
-            for table in (Mention, ReadMarker, Attachment):
+            for table in (Mention, ReadMarker, Attachment, Flag):
                 db.session.execute(delete(table))
             first = Post.number == 1 if row == "post 1" else Post.number > 0
             db.session.execute(delete(Post).where(Post.thread_id == thing.thread, first))
