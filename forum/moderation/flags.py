@@ -19,6 +19,7 @@ from forum.text import tidy
 from forum.threads.models import Post
 from forum.threads.queries import Opened
 
+
 def flag(actor: Viewer, opened: Opened, post: Post, reason: str, words: str) -> None:
     """Ask the facilitators to look; a member who asks twice while nobody has answered asked once."""
     require(post.deleted_at is None, "post_deleted")

@@ -120,7 +120,7 @@ def tell_of_decisions(events: Sequence[Event]) -> None:
 
 @on("post.flagged", batch=50)
 def tell_of_flags(events: Sequence[Event]) -> None:
-    """A flag: an entry for all who run the area, and a mail that names neither the post nor who flagged it."""
+    """A flag: an entry for all who run the area, and a mail that says neither why nor by whom."""
     entries = flag_entries([event.ids["flag_id"] for event in events])
     with transaction():
         for row in entries:

@@ -1,6 +1,7 @@
 """A member has the facilitators look at a post; they decide one after the other, and nobody else learns of it."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
@@ -10,7 +11,11 @@ from forum.areas.actions import name_member
 from forum.areas.models import Area
 from forum.areas.queries import area_by_slug
 from forum.db import db, transaction
+from forum.members.actions import change_role
+from forum.members.models import Member
+from forum.members.queries import viewer_of
 from forum.moderation.models import Flag, ModerationEntry
+from forum.notifications.inbox import unread
 from forum.threads.models import Post, Thread
 from tests.cast import Person, area_id
 from tests.mailbox import Mailbox
@@ -181,3 +186,48 @@ def test_the_author_hears_of_an_act_but_not_of_flags(
     assert text is not None
     assert "Da stand ein Name." in text.get_content()
     assert "Frieda" not in text.get_content()
+
+
+def entries(app: Flask, somebody: Person) -> list[tuple[str, str | None, str | None, bool]]:
+    """What stands in somebody's inbox."""
+    with app.app_context():
+        rows = unread(viewer_of(db.session.get_one(Member, somebody.id)))
+        return [(row.kind, row.act, row.reason, bool(row.to_flag)) for row in rows]
+
+
+def test_facilitators_hear_of_a_flag_and_who_flagged_of_the_answer(
+    app: Flask,
+    frieda: Person,
+    jonas: Person,
+    robert: Person,
+    anke: Person,
+    answer: int,
+    work: Callable[[], int],
+    mailbox: Mailbox,
+) -> None:
+    mailbox.empty()
+    flags(frieda, answer)
+    work()
+    for facilitator in (robert, anke):
+        assert ("flagged", None, None, False) in entries(app, facilitator)
+    (told,) = mailbox.to(robert)
+    assert "gemeldet" in str(told["Subject"])
+    assert "Frieda" not in told.as_string()
+    assert "Da steht ein Name." not in told.as_string()
+    assert mailbox.to(jonas) == []
+    decides(robert, "delete", "Da stand ein Name.")
+    work()
+    assert entries(app, frieda)[0] == ("decision", "delete", "Da stand ein Name.", True)
+    assert entries(app, jonas)[0] == ("decision", "delete", "Da stand ein Name.", False)
+
+
+def test_who_facilitates_no_longer_hears_of_no_flag(
+    app: Flask, frieda: Person, robert: Person, answer: int, work: Callable[[], int], mailbox: Mailbox
+) -> None:
+    mailbox.empty()
+    flags(frieda, answer)
+    work()
+    with app.app_context(), transaction():
+        change_role(None, db.session.get_one(Member, robert.id), "member")
+    assert "flagged" not in [kind for kind, *_ in entries(app, robert)]
+    assert mailbox.to(robert) == []
