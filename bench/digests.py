@@ -103,7 +103,7 @@ def write(areas: list[int], members: list[int], posts: int) -> list[Event]:
     chance, html, now = random.Random(7), render(mail.BODY, {}), clock.now()
     authors = members[: len(members) // 10]
     numbers = [0] * (posts // 5)
-    facts = {"kind": "question", "slug": "frage", "tags": [], "created_at": now, "last_post_at": now}
+    facts = {"kind": "question", "slug": "frage", "created_at": now, "last_post_at": now}
     db.session.execute(
         insert(Thread),
         [

@@ -102,7 +102,7 @@ def fill(model: str, posts: int) -> None:
 
 def thread(number: int, area: int, author: int, now: datetime) -> dict[str, Any]:
     """A thread as a row."""
-    said = {"uid": f"t{number}", "kind": "question", "title": f"Frage {number}", "slug": "frage", "tags": []}
+    said = {"uid": f"t{number}", "kind": "question", "title": f"Frage {number}", "slug": "frage"}
     at = {"area_id": area, "author_id": author, "created_at": now, "last_post_at": now, "last_author_id": author}
     return {"id": number, **said, **at}
 

@@ -89,6 +89,8 @@ SENTENCES = {
     "slug_taken": N_("There is already an area with this short name: %(value)s"),
     "title_empty": N_("Please give a title, ideally a question."),
     "title_long": N_("The title is too long: at most %(most)s characters."),
+    "tags_many": N_("These are too many tags: at most %(most)s."),
+    "tag_long": N_("This tag is too long, at most %(most)s characters: %(value)s"),
     "body_empty": N_("Please write something first."),
     "body_long": N_("The text is too long: at most %(most)s characters. It was kept below."),
     "kind_unknown": N_("Please choose what kind of thread this is."),

@@ -14,6 +14,8 @@ Role = Literal["member", "facilitator", "administrator"]
 ROLES: tuple[Role, ...] = get_args(Role)
 # An imported person wrote posts elsewhere and has no access here; a closed account is work of a later day.
 State = Literal["active", "suspended", "imported"]
+Theme = Literal["", "light", "dark"]
+THEMES: tuple[Theme, ...] = get_args(Theme)
 
 
 class Network(Base):
@@ -74,10 +76,15 @@ class Member(Base):
     joined_at: Mapped[datetime] = mapped_column(UTCDateTime)
     # What was written before this moment counts as read, so that a newcomer does not start with a debt.
     caught_up_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    # What it was before the member said "all read": to take that back is to go there.
+    caught_up_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # Since when mails to the address come back for good; none are sent until the member says that it works.
     bounced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # Part of every reply address given to the member: counted up, all of them stop working.
     mail_epoch: Mapped[int] = mapped_column(default=0)
+    # How pages look: light, dark, or empty for as the device is set; and whether single keys do something.
+    theme: Mapped[str] = mapped_column(default="")
+    keys: Mapped[bool] = mapped_column(default=True)
 
     organisation: Mapped[Organisation | None] = relationship()
     profile: Mapped[Profile | None] = relationship()
@@ -85,6 +92,7 @@ class Member(Base):
     __table_args__ = (
         CheckConstraint("role IN ('member', 'facilitator', 'administrator')", name="role"),
         CheckConstraint("state IN ('active', 'suspended', 'imported')", name="state"),
+        CheckConstraint("theme IN ('', 'light', 'dark')", name="theme"),
     )
 
 
@@ -163,6 +171,8 @@ class Viewer:
     sign_in_id: int | None = None
     # The own address while mails to it come back, so that every page can say so.
     bounced_address: str | None = None
+    theme: str = ""
+    keys: bool = True
 
     @property
     def is_facilitator(self) -> bool:

@@ -38,6 +38,8 @@ _SIGNED_IN = (
         Member.caught_up_at,
         Member.email,
         Member.bounced_at,
+        Member.theme,
+        Member.keys,
         SignIn.id.label("sign_in_id"),
         SignIn.seen_at,
         Network.name.label("network_name"),

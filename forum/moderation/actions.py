@@ -1,5 +1,6 @@
 """What facilitators do: each act changes the thing through its own noun, and is written down with its reason."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from forum import clock, outbox
@@ -51,14 +52,26 @@ def move(actor: Viewer, opened: Opened, area_id: int, reason: str) -> Moderation
 
 
 def edit_post(
-    actor: Viewer, opened: Opened, post: Post, body: str, version: int, reason: str, title: str | None = None
+    actor: Viewer,
+    opened: Opened,
+    post: Post,
+    body: str,
+    version: int,
+    reason: str,
+    title: str | None = None,
+    tags: Iterable[str] | None = None,
 ) -> ModerationEntry | None:
     """Change what somebody else wrote; what is as it was is no act."""
     reason = checked_reason(actor, opened, reason)
-    before = {"version": post.version, "title": opened.thread.title}
-    threads.edit(actor, opened, post, body, version, title)
-    after = {"version": post.version, "title": opened.thread.title}
+    before = _as_it_stands(opened, post)
+    threads.edit(actor, opened, post, body, version, title, tags)
+    after = _as_it_stands(opened, post)
     return log(actor, opened, "edit", reason, before, after, post) if after != before else None
+
+
+def _as_it_stands(opened: Opened, post: Post) -> dict[str, Any]:
+    tags = [tag.name for tag in opened.thread.tagged]
+    return {"version": post.version, "title": opened.thread.title, "tags": tags}
 
 
 def delete_post(actor: Viewer, opened: Opened, post: Post, reason: str) -> ModerationEntry | None:

@@ -1,5 +1,6 @@
 """What is done with threads and posts. Pages, commands and later mail and API all come through here."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -21,6 +22,8 @@ from forum.threads.models import (
     PostVersion,
     ReadMarker,
     Thread,
+    ThreadTag,
+    tag_slug,
 )
 from forum.threads.queries import Opened, post_sent
 from forum.threads.rules import InArea, can_delete, can_edit, can_reply, can_restore, kinds_to_start
@@ -28,6 +31,8 @@ from forum.tokens import new_key
 
 MOST_TAGS, LONGEST_TAG = 10, 40
 _LONGEST_SEND_KEY = 100
+
+outbox.nobody_hears("thread.tagged")
 
 
 class StartableArea(InArea, Protocol):
@@ -58,7 +63,7 @@ def start_thread(
         "area_announcements_only" if area.access == "announcement" else "kind_not_here",
     )
     title, body, now = checked_title(title), checked_body(body), clock.now()
-    thread = new_thread(area.id, kind, title, actor.id, now, tags or [])
+    thread = new_thread(area.id, kind, title, actor.id, now, checked_tags(tags or []))
     _add_post(thread, actor, body, now, send_key)
     count_threads(area.id)
     outbox.record("thread.started", thread.id, actor.id)
@@ -76,7 +81,15 @@ def reply(actor: Viewer, opened: Opened, body: str, reply_to_id: int | None = No
     return post
 
 
-def edit(actor: Viewer, opened: Opened, post: Post, body: str, version: int, title: str | None = None) -> Post:
+def edit(
+    actor: Viewer,
+    opened: Opened,
+    post: Post,
+    body: str,
+    version: int,
+    title: str | None = None,
+    tags: Iterable[str] | None = None,
+) -> Post:
     """Change a post, keeping what it said; `version` is the one the editor saw, so that nobody's edit is lost."""
     require(can_edit(actor, opened, post.author_id))
     require(post.deleted_at is None, "post_deleted")
@@ -85,6 +98,8 @@ def edit(actor: Viewer, opened: Opened, post: Post, body: str, version: int, tit
     body = checked_body(body)
     if title is not None and post.number == 1:
         retitle(actor, opened, title)
+    if tags is not None and post.number == 1:
+        retag(actor, opened, tags)
     if body == post.body:
         return post
     db.session.add(
@@ -103,6 +118,15 @@ def retitle(actor: Viewer, opened: Opened, title: str) -> None:
     if title != opened.thread.title:
         opened.thread.title, opened.thread.slug = title, _words_of(title)
         outbox.record("thread.retitled", opened.thread.id, actor.id)
+
+
+def retag(actor: Viewer, opened: Opened, tags: Iterable[str]) -> None:
+    """Tag the thread with these words and no others: what its author and the facilitators do."""
+    require(can_edit(actor, opened, opened.author_id))
+    names = checked_tags(tags)
+    if names != [tag.name for tag in opened.thread.tagged]:
+        _write_tags(opened.thread, names)
+        outbox.record("thread.tagged", opened.thread.id, actor.id)
 
 
 def delete_post(actor: Viewer, opened: Opened, post: Post) -> None:
@@ -151,6 +175,33 @@ def checked_title(title: str) -> str:
     return title
 
 
+def checked_tags(tags: Iterable[str]) -> list[str]:
+    """The tags as they are kept, each once however it is spelt; raises Invalid when they are too many or too long."""
+    found: dict[str, str] = {}
+    for name in filter(None, map(_tag, tags)):
+        found.setdefault(tag_slug(name), name)
+    names = list(found.values())
+    if len(names) > MOST_TAGS:
+        raise Invalid("tags_many", "tags", most=MOST_TAGS)
+    if long := next((name for name in names if len(name) > LONGEST_TAG), ""):
+        raise Invalid("tag_long", "tags", most=LONGEST_TAG, value=long[:LONGEST_TAG])
+    return names
+
+
+def _tag(tag: str) -> str:
+    return " ".join(tidy(tag).split())
+
+
+def _write_tags(thread: Thread, names: Iterable[str]) -> None:
+    db.session.execute(delete(ThreadTag).where(ThreadTag.thread_id == thread.id))
+    db.session.add_all(
+        ThreadTag(thread_id=thread.id, position=place, slug=tag_slug(name), name=name)
+        for place, name in enumerate(names)
+    )
+    db.session.flush()
+    db.session.expire(thread, ["tagged"])
+
+
 def _shows(text: str) -> bool:
     """Whether there is anything to see: a text of invisible characters is as good as empty."""
     return any(character.isprintable() and not character.isspace() for character in text)
@@ -190,7 +241,6 @@ def new_thread(
         kind=kind,
         title=title,
         slug=_words_of(title),
-        tags=[tidy(tag).strip()[:LONGEST_TAG] for tag in tags[:MOST_TAGS]],
         author_id=author_id,
         created_at=at,
         last_post_at=at,
@@ -200,12 +250,14 @@ def new_thread(
         organisation_count=0,
         recommended_count=0,
         helpful_count=0,
+        thanks_count=0,
         visible=True,
         pinned=facts.get("pinned", False),
         locked=facts.get("locked", False),
     )
     db.session.add(thread)
     db.session.flush()
+    _write_tags(thread, [_tag(tag) for tag in tags])
     return thread
 
 
@@ -285,6 +337,9 @@ def facts() -> dict[str, Any]:
         "organisation_count": organisations.correlate(Thread).scalar_subquery(),
         "recommended_count": select(func.count()).where(seen, Post.recommended).correlate(Thread).scalar_subquery(),
         "helpful_count": select(func.count()).where(seen, Post.helpful).correlate(Thread).scalar_subquery(),
+        "thanks_count": func.coalesce(
+            select(func.sum(Post.thanks_count)).where(seen).correlate(Thread).scalar_subquery(), 0
+        ),
         "last_post_at": func.coalesce(newest.correlate(Thread).scalar_subquery(), Thread.last_post_at),
         "last_author_id": func.coalesce(
             newest.with_only_columns(Post.author_id).correlate(Thread).scalar_subquery(),

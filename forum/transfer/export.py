@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.orm import selectinload
 
 from forum.areas.models import Area, AreaMember
 from forum.db import db, on_postgres
@@ -89,12 +90,16 @@ def _areas(people: dict[int, str]) -> Iterator[Thing]:
 
 def _threads() -> Iterator[Thing]:
     statement = (
-        select(Thread, Area.slug).join(Area, Area.id == Thread.area_id).where(Thread.visible).order_by(Thread.id)
+        select(Thread, Area.slug)
+        .join(Area, Area.id == Thread.area_id)
+        .where(Thread.visible)
+        .order_by(Thread.id)
+        .options(selectinload(Thread.tagged))
     )
     for thread, slug in db.session.execute(statement.execution_options(yield_per=BATCH)):
         yield {
             "type": "thread", "id": thread.uid, "area": slug, "kind": thread.kind, "title": thread.title,
-            "tags": thread.tags, "pinned": thread.pinned, "locked": thread.locked,
+            "tags": [tag.name for tag in thread.tagged], "pinned": thread.pinned, "locked": thread.locked,
         }  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     templating,
     thesaurus,
     threads,
+    unread,
     unsubscribe,
     watch,
 )

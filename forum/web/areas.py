@@ -1,17 +1,19 @@
 """An area: its threads, and starting one."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from flask import Response, request
 
 from forum.areas.queries import readable_area
-from forum.errors import Invalid
+from forum.db import AnyRow
+from forum.errors import Invalid, Missing
 from forum.notifications.queries import area_level
 from forum.search.similar import similar
 from forum.text import MAX_SOURCE
-from forum.threads.actions import start_thread
-from forum.threads.models import LONGEST_TITLE
-from forum.threads.queries import STATES, readable_thread, threads_of_area
+from forum.threads.actions import LONGEST_TAG, start_thread
+from forum.threads.models import KINDS, LONGEST_TITLE, tag_slug
+from forum.threads.queries import SORTS, STATES, Choice, readable_thread, threads_of_area, threads_of_tag
 from forum.threads.rules import kinds_to_start
 from forum.web.door import route
 from forum.web.pages import found, fresh_key, go, page, said, sent
@@ -21,18 +23,57 @@ from forum.web.session import viewer
 
 @route("/areas/<slug>", allow="member")
 def show(slug: str) -> Response:
-    """The threads of an area, by last activity, further ones by key."""
+    """The threads of an area: what is asked for, in the order asked for, further ones by key."""
     area = found(readable_area(viewer(), slug))
-    kinds = kinds_to_start(viewer(), area)
-    kind = request.args.get("kind", "") if request.args.get("kind") in ("question", "strategy", "announcement") else ""
-    state = request.args.get("state", "") if request.args.get("state") in STATES else ""
-    before = request.args.get("before", "")
-    threads = threads_of_area(viewer(), area.id, before, kind, state)
-    chosen = {name: value for name, value in (("kind", kind), ("state", state)) if value}
-    older = threads.further and f"/areas/{slug}?{urlencode({**chosen, 'before': threads.further})}"
+    choice, before = _choice(), request.args.get("before", "")
+    threads = threads_of_area(viewer(), area.id, choice, before)
+
+    def address(**other: str | None) -> str:
+        """The same list, but for what is given."""
+        asked = {**_asked(choice), **other}
+        return f"/areas/{slug}{'?' if any(asked.values()) else ''}{urlencode({k: v for k, v in asked.items() if v})}"
+
     return page(
-        "areas/show.html", here="threads", area=area, threads=threads.threads, older=older, kinds=kinds,
-        kind=kind, state=state, paged=bool(before), chosen=urlencode(chosen), watched=area_level(viewer(), area.id),
+        "areas/show.html", here="threads", area=area, threads=threads.threads, choice=choice, address=address,
+        older=threads.further and address(before=threads.further), paged=bool(before), narrowed=bool(_asked(choice)),
+        kinds=kinds_to_start(viewer(), area), all_kinds=KINDS, states=tuple(STATES), sorts=tuple(SORTS),
+        tag_name=_spelt(choice.tag, threads.threads), longest_tag=LONGEST_TAG, watched=area_level(viewer(), area.id),
+    )  # fmt: skip
+
+
+def _choice() -> Choice:
+    """What the address asks for; what it may not ask for leaves nothing out."""
+    kind, state, sort = (request.args.get(name, "") for name in ("kind", "state", "sort"))
+    tag = request.args.get("tag", "").strip()
+    return Choice(
+        kind if kind in KINDS else "",
+        state if state in STATES else "",
+        tag_slug(tag) if tag else "",
+        sort if sort in SORTS else Choice.sort,
+    )
+
+
+def _asked(choice: Choice) -> dict[str, str]:
+    """The choice as an address holds it: without what is as usual."""
+    return {name: value for name, value in vars(choice).items() if value != getattr(Choice, name)}
+
+
+def _spelt(tag: str, threads: Sequence[AnyRow]) -> str:
+    """The tag as somebody wrote it; without a thread that has it, as it stands in the address."""
+    names = (name for thread in threads[:1] for name in (thread.tags or "").split("\n"))
+    return next((name for name in names if tag_slug(name) == tag), tag)
+
+
+@route("/tags/<tag>", allow="member")
+def tagged(tag: str) -> Response:
+    """The threads with this tag in all areas the viewer sees; a tag that has none there does not exist."""
+    before = request.args.get("before", "")
+    threads = threads_of_tag(viewer(), tag, before)
+    if not threads.threads:
+        raise Missing
+    return page(
+        "areas/tagged.html", here="threads", threads=threads.threads, name=_spelt(tag, threads.threads), tag=tag,
+        older=threads.further and f"/tags/{tag}?{urlencode({'before': threads.further})}", paged=bool(before),
     )  # fmt: skip
 
 

@@ -150,6 +150,7 @@ def sample(now: datetime | None = None) -> Row:
             "locked": False,
             "unread": 0,
             "answered": False,
+            "tags": None,
         }
         return Row(**{**row, **changes})
 

@@ -79,15 +79,16 @@ def update(post_id: int) -> Response:
 
 def _save(opened: Opened, post: Post, body: str, title: str | None) -> None:
     actor, version, reason, seen = viewer(), number(sent("version")), sent("reason"), _flags()
+    tags = sent("tags").split(",") if "tags" in request.form else None
     if seen:
         flags.decide(
             actor, opened, post, seen, reason,
-            lambda: moderation.edit_post(actor, opened, post, body, version, reason, title),
+            lambda: moderation.edit_post(actor, opened, post, body, version, reason, title, tags),
         )  # fmt: skip
     elif post.author_id == actor.id:
-        actions.edit(actor, opened, post, body, version, title)
+        actions.edit(actor, opened, post, body, version, title, tags)
     else:
-        moderation.edit_post(actor, opened, post, body, version, reason, title)
+        moderation.edit_post(actor, opened, post, body, version, reason, title, tags)
 
 
 def _flags() -> int:
@@ -110,6 +111,7 @@ def _edit_form(
         "posts/edit.html", status, here="threads", thread=opened.thread, post=post, body=body, title=title, shown=shown,
         theirs=theirs, errors=errors or {}, reason=sent("reason"), queue=queue,
         others=post.author_id != viewer().id or queue,
+        tags=request.form.get("tags") or ", ".join(tag.name for tag in opened.thread.tagged),
         # After a conflict the form speaks of the version that is shown beside it.
         version=post.version if theirs or not sent("version") else sent("version"),
         longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE, longest_reason=LONGEST_REASON,

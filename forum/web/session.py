@@ -124,8 +124,11 @@ def _owner(key: str) -> SignedIn | None:
     bounced = row.email if row.bounced_at else None
     return SignedIn(
         key,
-        Viewer(row.id, row.name, row.role, language, row.organisation_id, row.caught_up_at, row.sign_in_id, bounced),
-    )
+        Viewer(
+            row.id, row.name, row.role, language, row.organisation_id, row.caught_up_at, row.sign_in_id, bounced,
+            row.theme, row.keys,
+        ),
+    )  # fmt: skip
 
 
 def _speak() -> None:

@@ -19,6 +19,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from forum import i18n
+from forum.threads.models import tag_slug
 from forum.web.assets import Assets
 
 _SAID = re.compile(r"""\b_\(('[^'\\]*'|"[^"\\]*")(\)|,)""")
@@ -75,7 +76,9 @@ def prepare(app: Flask, folder: Path) -> None:
         env.context_class, env.template_class = PlainCalls, OwnMacros
         env.globals.update(_=i18n.gettext, ngettext=i18n.ngettext, language=language)
         env.globals.update(asset=assets.address, csrf_token=generate_csrf)
-        env.filters.update(when=i18n.when, day=i18n.day, iso=i18n.exact, markup_of_post=_markup_of_post)
+        env.filters.update(
+            tag_slug=tag_slug, when=i18n.when, day=i18n.day, iso=i18n.exact, markup_of_post=_markup_of_post
+        )
         return env
 
     app.extensions["forum.templates"] = environment

@@ -24,6 +24,8 @@ from forum.threads.queries import (
     Opened,
     attachments_of_page,
     first_unread_number,
+    is_read,
+    marked,
     open_post,
     open_thread,
     posts_of_page,
@@ -66,7 +68,7 @@ def _show(thread_id: int, slug: str = "", **form: Any) -> Response:
     if slug and slug != thread.slug and not form:
         return go(f"/threads/{thread.id}-{thread.slug}?{request.query_string.decode(errors='replace')}".rstrip("?"))
     if "unread" in request.args:
-        return _to_first_unread(reader, thread)
+        return _to_first_unread(thread)
     pages = page_of(max(thread.last_number, 1))
     last = bool(form) or request.args.get("page") == "last"  # a reply that is not sent yet belongs below the last post
     current = pages if last else min(number(request.args.get("page", ""), 1) or 1, pages)
@@ -86,13 +88,13 @@ def _page(
     first = (current - 1) * POSTS_A_PAGE + 1
     rows = posts_of_page(thread, current)
     marks = marks_of_thread(reader, thread.id, first, first + POSTS_A_PAGE - 1)
-    seen = rows[-1].number if rows else 0
+    seen = thread.last_number if is_read(thread) else rows[-1].number if rows else 0
     if seen > (thread.read_number or 0):
-        later(lambda: actions.mark_read(reader.id, thread.id, seen))
+        later(lambda: actions.mark_read(reader.id, thread.id, seen))  # of what counts as read, all is
     watched = thread_level(reader, thread.id)
     moderates = rules.can_moderate(reader, thread)
     asks = thread.kind == "question" and thread.author_id == reader.id
-    new_from, new_since = _newline(reader, thread, rows)
+    new_from, new_since = _newline(thread, rows)
     return page(
         "threads/show.html",
         status,
@@ -115,14 +117,15 @@ def _page(
     )
 
 
-def _newline(reader: Viewer, thread: AnyRow, rows: Sequence[AnyRow]) -> tuple[int, datetime | None]:
-    """Where the line "new since" stands: where the reader stopped, and none when all of the thread is new."""
-    if thread.read_number:
-        return (thread.read_number + 1 if thread.read_number < thread.last_number else 0), thread.read_at
-    since = reader.caught_up_at
-    if since is None or not rows or rows[0].created_at > since:
+def _newline(thread: AnyRow, rows: Sequence[AnyRow]) -> tuple[int, datetime | None]:
+    """Where the line "new since" stands: where the reader stopped, and none when nothing or all of it is new."""
+    if is_read(thread):
         return 0, None
-    return next((row.number for row in rows if row.created_at > since), 0), since
+    if marked(thread):
+        return thread.read_number + 1, thread.read_at
+    if not rows or rows[0].created_at > thread.horizon:
+        return 0, None
+    return next((row.number for row in rows if row.created_at > thread.horizon), 0), thread.horizon
 
 
 def _posts(
@@ -171,8 +174,8 @@ def _quotation(reader: Viewer, thread_id: int) -> str:
     return quote(opened[1].body, opened[1].author.name)
 
 
-def _to_first_unread(reader: Viewer, thread: AnyRow) -> Response:
-    unread = min(first_unread_number(reader, thread), max(thread.last_number, 1))
+def _to_first_unread(thread: AnyRow) -> Response:
+    unread = min(first_unread_number(thread), max(thread.last_number, 1))
     return go(f"/threads/{thread.id}-{thread.slug}?page={page_of(unread)}#p{unread}")
 
 

@@ -62,7 +62,7 @@ class World:
     def starts_thread(self) -> None:
         number = len(self.threads) + 1
         author = self.people["frieda"]
-        words = {"uid": f"t{number}", "kind": "question", "title": "Frage", "slug": "frage", "tags": []}
+        words = {"uid": f"t{number}", "kind": "question", "title": "Frage", "slug": "frage"}
         facts = {"author_id": author, "last_author_id": author, "created_at": self.now, "last_post_at": self.now}
         values = {"id": number, "area_id": self.chance.choice(self.areas), **words, **facts}
         db.session.execute(insert(Thread).values(values))

@@ -127,7 +127,9 @@ def _thing(app: Flask, area: str, state: str) -> Thing:
         kind = "announcement" if area == "mitteilungen" else "question"
         if kind == "announcement":
             change_role(None, _member("aylin"), "facilitator")
-        opened = opened_by("aylin", actions.start_thread(actor("aylin"), _row(place), kind, f"Ding {state}", "?"))
+        opened = opened_by(
+            "aylin", actions.start_thread(actor("aylin"), _row(place), kind, f"Ding {state}", "?", "", [area])
+        )
         if kind == "announcement":
             change_role(None, _member("aylin"), "member")
         post = actions.reply(actor("frieda"), opened, f"Antwort {state}")

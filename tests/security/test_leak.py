@@ -199,10 +199,18 @@ def addresses(app: Flask, planted: Planted) -> Iterator[str]:
         yield f"/areas/{planted.slug}?before={key}"
         yield f"/practices?before={key}"
         yield f"/moderation/log?before={key}"
+    for tag in (planted.words[2], planted.words[-1], "x"):
+        yield f"/tags/{tag}"
+    yield from ("/unread?before=1900000000000000-999", "/unread?before=x", "/unread?undo=1", "/unread?thread=1&from=2")
     for slug in (planted.slug, "leitungskreis", "vermuellung", "gibtsnicht"):
+        yield f"/unread?area={slug}"
+        for sort in ("newest", "thanked"):
+            yield f"/areas/{slug}?sort={sort}"
+            yield f"/areas/{slug}?sort={sort}&before=1-1900000000000000-999"
+            yield f"/areas/{slug}?tag=x&state=mine&sort={sort}"
         for kind in ("question", "strategy", "announcement"):
             yield f"/areas/{slug}?kind={kind}"
-        for state in ("unanswered", "recommended"):
+        for state in ("unanswered", "recommended", "unread", "helpful", "mine"):
             yield f"/areas/{slug}?state={state}"
         yield f"/practices?area={slug}"
         yield f"/search?q=Schimmel&area={slug}"
@@ -250,6 +258,10 @@ def posts(somebody: Visitor, planted: Planted) -> Iterator[TestResponse]:
     for area in range(1, 7):
         yield send("/threads/1/moderate", act="move", area=str(area), reason="")
     yield send(f"/areas/{planted.slug}/new", title="x", body="x", kind="question", preview="1")
+    for act in ("read", "unread"):
+        yield send(f"/threads/{planted.thread}/{act}", number="1")
+    for act in ("/unread", "/unread/undo"):
+        yield send(act, area=planted.slug, until="1")
     for level in ("notify", "off", ""):
         yield send(f"/threads/{planted.thread}/watch", level=level)
         yield send(f"/areas/{planted.slug}/watch", level=level)

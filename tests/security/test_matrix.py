@@ -193,6 +193,7 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("areas.show", "GET"): reads(),
     ("areas.new", "GET"): guarded(starts(200)),
     ("areas.create", "POST"): acts(starts(303)),
+    ("areas.tagged", "GET"): guarded(lambda _person, _state: 200),
     ("assets.file", "GET"): lambda _person, state: 404 if state == "missing" else 200,
     ("digest.digest", "GET"): facilitates_all(200),
     ("digest.add_line", "POST"): facilitates_all(303, guest=401),
@@ -266,6 +267,11 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("threads.news", "GET"): reads(),
     ("threads.moderate", "GET"): guarded(runs(200)),
     ("threads.do_moderate", "POST"): acts(runs(303)),
+    ("unread.show", "GET"): member(200),
+    ("unread.catch_up", "POST"): member(303, guest=401),
+    ("unread.undo", "POST"): member(303, guest=401),
+    ("unread.read", "POST"): acts(lambda _person, _state: 303),
+    ("unread.keep_unread", "POST"): acts(lambda _person, _state: 303),
     ("unsubscribe.show", "GET"): anyone(200),  # whoever has the link
     ("unsubscribe.stop", "POST"): anyone(200),
     ("watch.area", "POST"): acts(lambda _person, _state: 303),
@@ -282,7 +288,10 @@ WITHOUT_THING = {
         *("access", "admin", "digest", "health", "home", "mail", "profile", "saved", "search", "settings", "thesaurus"),
         "unsubscribe",
     )
-} | {"members.index", "members.organisations", "moderation.log", "moderation.queue", "posts.preview"}
+} | {
+    *("members.index", "members.organisations", "moderation.log", "moderation.queue", "posts.preview"),
+    *("unread.show", "unread.catch_up", "unread.undo"),
+}
 # These are of people, whom every member may know.
 OF_PEOPLE = {"members.show", "members.photo", "members.organisation"}
 
@@ -319,6 +328,9 @@ FORMS: dict[str, dict[str, str]] = {
     "thesaurus.try_out": {"words": "Messie, Horten", "text": "Ding", "group": "1"},
     "threads.create_post": {"body": "Antwort", "send_key": "matrix"},
     "threads.do_moderate": {"act": "pin", "reason": "Grund"},
+    "unread.catch_up": {"until": "1"},
+    "unread.undo": {"until": "1"},
+    "unread.keep_unread": {"number": "1"},
     "watch.area": {"level": "off"},
     "watch.thread": {"level": "notify"},
 }
@@ -355,6 +367,7 @@ def address(app: Flask, rule: Rule, thing: Thing, state: str) -> str:
         "group_id": 1,
         "search_id": 1,
         "key": "x" * 43,
+        "tag": thing.area,
         "name": "post" if rule.endpoint.startswith("admin.") else "plan.txt",
         "token": unsubscribe_token(app),
     }
