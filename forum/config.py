@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     session_days: int = Field(30, ge=1, le=365, description="Days after which one signs in again in any case.")
     link_days: int = Field(14, ge=1, le=90, description="Days for which a sign-in link works.")
     undo_hours: int = Field(24, ge=0, le=720, description="Hours in which an author can take a deletion back.")
+    draft_days: int = Field(180, ge=1, le=3650, description="Days after which a draft nobody went on with is deleted.")
     request_megabytes: int = Field(2, ge=1, le=1024, description="Largest form that is accepted, in megabytes.")
     job_lease_seconds: int = Field(60, ge=1, le=3600, description="Time a worker has for a job before another may.")
     job_attempts: int = Field(10, ge=1, le=100, description="Failures after which a job waits for a person.")

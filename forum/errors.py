@@ -133,6 +133,7 @@ SENTENCES = {
     "thesaurus_full": N_("The thesaurus is full: at most %(most)s groups."),
     "search_empty": N_("A search without words cannot be saved."),
     "searches_full": N_("You have saved %(most)s searches already. Please delete one of them first."),
+    "drafts_full": N_("You have %(most)s drafts already. Please send or discard some of them first."),
     "level_unknown": N_("Please choose what you want to hear of by mail."),
     "rhythm_unknown": N_("Please choose how often the digest comes."),
     "weekday_unknown": N_("Please choose a day of the week."),

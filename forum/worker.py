@@ -20,6 +20,7 @@ from forum.notifications.outgoing import forget_old_mails
 from forum.search import handlers as search
 from forum.search import missed
 from forum.search.vectors import vectors
+from forum.threads import drafts
 
 DAY = 86_400.0
 SECONDS_WITHOUT_MEANING = 5.0
@@ -49,7 +50,7 @@ def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
         Chore(search.heal, every=20),
         Chore(search.mend_drift, every=3600),
         Chore(search.learn_words, every=DAY),
-        Chore(_forget_old, every=DAY),
+        Chore(partial(_forget_old, settings), every=DAY),
         Chore(partial(forget_old_files, settings), every=DAY),
     ]
     meaning = _beside(app, stop, "meaning", _give_meaning, SECONDS_WITHOUT_MEANING)
@@ -97,10 +98,11 @@ def _begin_digests() -> bool:
     return digests.begin_some() is not None
 
 
-def _forget_old() -> None:
+def _forget_old(settings: Settings) -> None:
     with transaction():
         missed.forget_old()
         forget_old_mails()
+        drafts.forget_old(settings.draft_days, settings.undo_hours)
 
 
 def work_off(settings: Settings) -> int:

@@ -18,6 +18,7 @@ import forum.search.postgres_engine
 import forum.search.saved
 import forum.search.thesaurus
 import forum.search.vectors
+import forum.threads.drafts
 import forum.threads.models  # noqa: F401 - imported so that the metadata holds every table
 from forum import failpoints
 from forum.db import Base, UTCDateTime

@@ -53,7 +53,7 @@ def start_thread(
     tags: list[str] | None = None,
 ) -> Thread:
     """Open a thread with its first post; sent twice with one key it is one thread."""
-    send_key = _own_key("area", area.id, send_key)
+    send_key = own_key("area", area.id, send_key)
     if sent := post_sent(actor, send_key):
         return sent.thread
     if kind not in KINDS:
@@ -72,7 +72,7 @@ def start_thread(
 
 def reply(actor: Viewer, opened: Opened, body: str, reply_to_id: int | None = None, send_key: str = "") -> Post:
     """Add a post to a thread; sent twice with one key it is one post. Page, API and mail all come through here."""
-    send_key = _own_key("thread", opened.thread.id, send_key)
+    send_key = own_key("thread", opened.thread.id, send_key)
     if sent := post_sent(actor, send_key):
         return sent
     require(can_reply(actor, opened), "thread_locked")
@@ -291,7 +291,7 @@ def _add_post(
     return post
 
 
-def _own_key(form: str, number: int, send_key: str) -> str:
+def own_key(form: str, number: int, send_key: str) -> str:
     """The form's key for this very place: one that comes back elsewhere must not swallow what is written there."""
     return f"{form}-{number}-{tidy(send_key)[:_LONGEST_SEND_KEY]}" if send_key else ""
 

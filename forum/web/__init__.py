@@ -15,6 +15,7 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     assets,
     digest,
     door,
+    drafts,
     files,
     gallery,
     health,

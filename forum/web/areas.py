@@ -16,7 +16,8 @@ from forum.threads.models import KINDS, LONGEST_TITLE, tag_slug
 from forum.threads.queries import SORTS, STATES, Choice, readable_thread, threads_of_area, threads_of_tag
 from forum.threads.rules import kinds_to_start
 from forum.web.door import route
-from forum.web.pages import found, fresh_key, go, page, said, sent
+from forum.web.drafts import sent_from_here, writing
+from forum.web.pages import found, go_to_what_was_written, page, said, sent
 from forum.web.posts import rendered
 from forum.web.session import viewer
 
@@ -95,7 +96,8 @@ def create(slug: str) -> Response:
     except Invalid as problem:
         return _form(slug, kind, title, body, errors=said(problem), status=422)
     found(readable_thread(viewer(), thread.id))  # sent twice, it may have been moved out of sight in between
-    return go(f"/threads/{thread.id}-{thread.slug}")
+    sent_from_here(f"area:{slug}")
+    return go_to_what_was_written(f"/threads/{thread.id}-{thread.slug}")
 
 
 def _form(
@@ -111,8 +113,11 @@ def _form(
     kinds = kinds_to_start(viewer(), area)
     if not kinds:
         return page("areas/announcements_only.html", 403, here="threads", area=area)
+    form = writing(f"area:{slug}", fresh=not title)  # who comes with a title wants to write something else
+    title = title or form.fields.get("title", "")
     return page(
-        "areas/new.html", status, here="threads", area=area, kinds=kinds, kind=kind or kinds[0], title=title, body=body,
-        shown=shown, errors=errors or {}, send_key=sent("send_key") or fresh_key(),
+        "areas/new.html", status, here="threads", area=area, kinds=kinds,
+        kind=kind or form.fields.get("kind") or kinds[0], title=title, body=body or form.fields.get("body", ""),
+        form=form, shown=shown, errors=errors or {},
         longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE, similar=[] if errors else similar(viewer(), title, body),
     )  # fmt: skip

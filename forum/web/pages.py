@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from flask import Response, make_response, redirect, request
+from flask import Response, jsonify, make_response, redirect, request
 
 from forum import i18n
 from forum.errors import Invalid, Missing
@@ -76,6 +76,16 @@ def found(thing: T | None) -> T:
 def sent(name: str) -> str:
     """What a form field holds."""
     return request.form.get(name, "")
+
+
+def by_script() -> bool:
+    """Whether a script asks, which wants facts instead of a page."""
+    return request.accept_mimetypes.best == "application/json"
+
+
+def go_to_what_was_written(path: str) -> Response:
+    """Lead to what was written; a script, which shows it in place, is told where it is."""
+    return jsonify(address=path) if by_script() else go(path)
 
 
 def number(value: str, otherwise: int = 0) -> int:

@@ -16,8 +16,9 @@ from forum.threads import actions, rules
 from forum.threads.models import LONGEST_TITLE, Post
 from forum.threads.queries import Opened, open_post, versions
 from forum.web.door import route
+from forum.web.drafts import sent_from_here, writing
 from forum.web.moderation import QUEUE
-from forum.web.pages import found, go, number, opening, page, said, sent
+from forum.web.pages import found, go, go_to_what_was_written, number, opening, page, said, sent
 from forum.web.session import settings, viewer
 
 
@@ -46,7 +47,7 @@ def edit(post_id: int) -> Response:
     opened, post = found(open_post(viewer(), post_id))
     require(rules.can_edit(viewer(), opened, post.author_id))
     require(post.deleted_at is None, "post_deleted")
-    return _edit_form(opened, post, body=post.body, title=opened.thread.title, queue=_flags())
+    return _edit_form(opened, post, queue=_flags())
 
 
 @route("/posts/<int:post_id>/edit", allow="member", methods=("POST",), previews=True)
@@ -56,25 +57,17 @@ def update(post_id: int) -> Response:
     require(rules.can_edit(viewer(), opened, post.author_id))
     body, title = sent("body"), sent("title") or opened.thread.title
     if sent("preview"):
-        return _edit_form(opened, post, body=body, title=title, shown=rendered(body), queue=_flags())
+        return _edit_form(opened, post, shown=rendered(body), queue=_flags())
     try:
         _save(opened, post, body, title if post.number == 1 else None)
     except Invalid as problem:
-        return _edit_form(opened, post, body=body, title=title, errors=said(problem), status=422, queue=_flags())
+        return _edit_form(opened, post, errors=said(problem), status=422, queue=_flags())
     except Conflict as problem:
         faster = problem.code == "flag_answered"  # then the edit can still be saved, as one that answers nothing
-        theirs = "" if faster else post.body
-        return _edit_form(
-            opened,
-            post,
-            body=body,
-            title=title,
-            theirs=theirs,
-            errors={"body": sentence(problem)},
-            status=409,
-            queue=0 if faster else _flags(),
-        )
-    return go(QUEUE if _flags() else _place(opened, post))
+        theirs, queue = ("", 0) if faster else (post.body, _flags())
+        return _edit_form(opened, post, theirs=theirs, errors={"body": sentence(problem)}, status=409, queue=queue)
+    sent_from_here(f"post:{post.id}")
+    return go_to_what_was_written(QUEUE if _flags() else _place(opened, post))
 
 
 def _save(opened: Opened, post: Post, body: str, title: str | None) -> None:
@@ -99,21 +92,24 @@ def _flags() -> int:
 def _edit_form(
     opened: Opened,
     post: Post,
-    body: str,
-    title: str,
     shown: str = "",
     theirs: str = "",
     errors: dict[str, str] | None = None,
     status: int = 200,
     queue: int = 0,
 ) -> Response:
+    form = writing(f"post:{post.id}")
+    text = {
+        "body": post.body, "title": opened.thread.title, "tags": ", ".join(tag.name for tag in opened.thread.tagged),
+        "version": post.version, "reason": "",
+    }  # fmt: skip
+    text |= {**form.fields, **request.form}
     return page(
-        "posts/edit.html", status, here="threads", thread=opened.thread, post=post, body=body, title=title, shown=shown,
-        theirs=theirs, errors=errors or {}, reason=sent("reason"), queue=queue,
-        others=post.author_id != viewer().id or queue,
-        tags=request.form.get("tags") or ", ".join(tag.name for tag in opened.thread.tagged),
+        "posts/edit.html", status, here="threads", thread=opened.thread, post=post, form=form, shown=shown, queue=queue,
+        body=text["body"], title=text["title"], reason=text["reason"], tags=text["tags"],
+        theirs=theirs, errors=errors or {}, others=post.author_id != viewer().id or queue,
         # After a conflict the form speaks of the version that is shown beside it.
-        version=post.version if theirs or not sent("version") else sent("version"),
+        version=post.version if theirs else text["version"],
         longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE, longest_reason=LONGEST_REASON,
     )  # fmt: skip
 

@@ -33,9 +33,10 @@ from forum.threads.queries import (
     readable_thread,
 )
 from forum.web.door import route
+from forum.web.drafts import sent_from_here, writing
 from forum.web.later import later
 from forum.web.moderation import area_to_move_to
-from forum.web.pages import found, fresh_key, go, number, page, said, sent, with_openings
+from forum.web.pages import found, go, go_to_what_was_written, number, page, said, sent, with_openings
 from forum.web.posts import rendered
 from forum.web.session import settings, viewer
 
@@ -95,6 +96,8 @@ def _page(
     moderates = rules.can_moderate(reader, thread)
     asks = thread.kind == "question" and thread.author_id == reader.id
     new_from, new_since = _newline(thread, rows)
+    may_reply = rules.can_reply(reader, thread)
+    form = writing(f"thread:{thread.id}", fresh=may_reply)
     return page(
         "threads/show.html",
         status,
@@ -107,12 +110,12 @@ def _page(
         new_from=new_from,
         new_since=new_since,
         watched=watched,
-        may=May(rules.can_reply(reader, thread), True, asks, moderates),
-        body=body or _quotation(reader, thread.id),
-        reply_to=request.args.get("quote", "") or sent("reply_to"),
+        may=May(may_reply, True, asks, moderates),
+        body=body or "\n\n".join(filter(None, (form.fields.get("body"), _quotation(reader, thread.id)))),
+        reply_to=request.args.get("quote", "") or sent("reply_to") or form.fields.get("reply_to", ""),
+        form=form,
         shown=shown,
         error=error,
-        send_key=sent("send_key") or fresh_key(),
         longest_body=MAX_SOURCE,
     )
 
@@ -190,7 +193,8 @@ def create_post(thread_id: int) -> Response:
         post = actions.reply(viewer(), opened, body, number(sent("reply_to")) or None, sent("send_key"))
     except Invalid as problem:
         return _show(thread_id, body=body, error=sentence(problem), status=422)
-    return go(f"/threads/{thread_id}-{opened.thread.slug}?page={post.page}#{post.anchor}")
+    sent_from_here(f"thread:{thread_id}")
+    return go_to_what_was_written(f"/threads/{thread_id}-{opened.thread.slug}?page={post.page}#{post.anchor}")
 
 
 @route("/threads/<int:thread_id>/news", allow="member")

@@ -1,5 +1,6 @@
 // Comfort, never need: every page is complete without this file. No words here; they come from data- attributes.
 
+import './draft.js';
 import './preview.js';
 import './counter.js';
 import './news.js';

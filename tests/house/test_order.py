@@ -29,7 +29,10 @@ ORDER = [
     *("worker", "web", "app", "checks", "serving", "cli"),
 ]
 # Inside a noun, in this order; a channel keeps its own.
-IN_A_NOUN = ("models", "trade", "passwords", "rules", "queries", "actions", "reading", "flags", "merging", "redaction")
+IN_A_NOUN = (
+    *("models", "trade", "passwords", "rules", "queries", "actions"),
+    *("reading", "drafts", "flags", "merging", "redaction"),
+)
 NOUNS = ("members", "areas", "threads", "practices", "moderation")
 FILES = sorted(path for path in FORUM.rglob("*.py") if "versions" not in path.parts and path.stem != "__main__")
 

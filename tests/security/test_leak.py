@@ -32,7 +32,7 @@ from forum.notifications import actions as mails
 from forum.notifications import digests
 from forum.practices import actions as practices
 from forum.search import saved
-from forum.threads import actions
+from forum.threads import actions, drafts
 from forum.threads.models import Attachment, Post, Thread
 from forum.threads.queries import Opened
 from tests.mailbox import Mailbox
@@ -102,6 +102,7 @@ def plant(app: Flask) -> Planted:
             act(robert, opened, False, f"Moderation {word()}")
         for post in (answer, gone):
             actions.attach(post.id, f"{word()}.txt", "text/plain", 20, files.store(folder, word().encode()))
+        drafts.save_draft(actor("robert"), f"thread:{thread.id}", "form", "", {"body": f"Noch nicht gesagt: {word()}."})
         lonely = actions.start_thread(actor("bernd"), scene._row(area), "strategy", f"Allein {word()}", f"Nur {word()}")
         actions.delete_post(bernd, _opened("bernd", lonely), _first(lonely))
         planted.posts = [answer.id, other.id, gone.id, withdrawn.id, first.id]
@@ -191,6 +192,7 @@ def addresses(app: Flask, planted: Planted) -> Iterator[str]:
         yield f"/threads/{thread}?unread"
         yield f"/threads/{thread}/news?after=0"
         yield f"/threads/{thread}/similar?part"
+        yield f"/threads/{thread}?draft=1"
     for post in planted.posts:
         yield f"/threads/1?quote={post}"
         yield f"/threads/{planted.thread}?quote={post}"

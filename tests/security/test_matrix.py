@@ -14,6 +14,7 @@ from forum.mail.addresses import addresses
 from forum.notifications import lines
 from forum.search import saved, thesaurus
 from forum.search.synonyms import typed
+from forum.threads import drafts
 from forum.web.door import ROUTES
 from tests.security import scene
 from tests.security.scene import Thing, Visitor
@@ -170,7 +171,7 @@ def flags(status: int) -> Rule_:
 
 
 def owns(status: int, others: int = 404, guest: int = 303) -> Rule_:
-    """A saved search is there for the member who saved it alone."""
+    """A saved search or a draft is there for the member whose it is alone."""
     return lambda person, _state: guest if person in GUESTS else status if person == "member" else others
 
 
@@ -198,6 +199,10 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("digest.digest", "GET"): facilitates_all(200),
     ("digest.add_line", "POST"): facilitates_all(303, guest=401),
     ("digest.remove_line", "POST"): facilitates_all(303, guest=401),
+    ("drafts.index", "GET"): member(200),
+    ("drafts.save", "POST"): member(303, guest=401),
+    ("drafts.discard", "POST"): owns(303, guest=401),
+    ("drafts.restore", "POST"): owns(303, guest=401),
     ("files.show", "GET"): guarded(lambda _person, state: 404 if state == "deleted" else 200),
     ("health.alive", "GET"): anyone(200),
     ("health.ready", "GET"): anyone(200),
@@ -285,7 +290,8 @@ WITHOUT_THING = {
     for endpoint, _ in TABLE
     if endpoint.split(".")[0]
     in (
-        *("access", "admin", "digest", "health", "home", "mail", "profile", "saved", "search", "settings", "thesaurus"),
+        *("access", "admin", "digest", "drafts", "health", "home", "mail", "profile", "saved", "search", "settings"),
+        "thesaurus",
         "unsubscribe",
     )
 } | {
@@ -304,6 +310,7 @@ FORMS: dict[str, dict[str, str]] = {
     "areas.create": {"kind": "", "title": "Neu", "body": "Text", "send_key": "matrix"},
     "digest.add_line": {"text": "Am 3. Dezember ist Treffen."},
     "digest.remove_line": {"line": "1"},
+    "drafts.save": {"place": "thread:1", "send_key": "matrix", "body": "Angefangen"},
     "mail.save": {"rhythm": "daily", "weekday": "1", "hour": "8", "level": "notify"},
     "moderation.do_flag": {"why": "unkind"},
     "moderation.decide": {"act": "dismiss", "reason": "Grund", "seen": "99"},
@@ -366,6 +373,7 @@ def address(app: Flask, rule: Rule, thing: Thing, state: str) -> str:
         "organisation_id": 987 if state == "missing" else 1,
         "group_id": 1,
         "search_id": 1,
+        "draft_id": 1,
         "key": "x" * 43,
         "tag": thing.area,
         "name": "post" if rule.endpoint.startswith("admin.") else "plan.txt",
@@ -394,6 +402,7 @@ def people(app: Flask) -> dict[str, Visitor]:
     with app.app_context(), transaction():
         thesaurus.save(scene.actor("robert"), typed("Messie, Vermüllung"))
         saved.save(scene.actor("jonas"), {"q": "Schimmel"})
+        drafts.save_draft(scene.actor("jonas"), "thread:987", "form", "", {"body": "Angefangen"})
         lines.add_line(scene.actor("robert"), "Das Treffen ist im Dezember.")
     return {kind: scene.visitor(app, key) for kind, key in PEOPLE.items()}
 

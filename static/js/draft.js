@@ -1,0 +1,77 @@
+import { $, $$, later } from './common.js';
+
+// Drafts: at each key on this device, two seconds after the last one on the server, and there when the tab hides.
+// What the server has is forgotten here. What it has not, after a crash or a lost session, is in the form again.
+const OWN = /^(csrf_token|draft|send_key|place)$/;
+const strings = form => [...new FormData(form)].filter(([, value]) => typeof value === 'string');
+const written = form => JSON.stringify(strings(form).filter(([name]) => !OWN.test(name)));
+const drafts = new Map();
+
+for (const form of $$('form[data-draft]')) {
+  const { place, draft, send_key } = form.elements, line = $('.draft', form);
+  const name = `draft:${form.dataset.draft}:${place.value}`;
+  let saved = written(form), busy = Promise.resolve();
+
+  const say = (sentence, id, others) => {
+    const [words, discard, more] = line.children;
+    line.hidden = !sentence;
+    words.textContent = sentence;
+    discard.hidden = !id;
+    discard.lastChild.formAction = `/drafts/${id}/discard`;
+    more.hidden = !others;
+  };
+  const post = body => fetch('/drafts', {
+    method: 'POST', body, keepalive: document.hidden, headers: { Accept: 'application/json' },
+  }).then(answer => answer.ok ? answer.json() : Promise.reject(answer));
+  const save = async () => {
+    const now = written(form);
+    if (now === saved || form.dataset.sent) return;
+    try {
+      const said = await post(new URLSearchParams(strings(form)));
+      saved = now;
+      draft.value = said.seen ?? '';
+      if (!form.dataset.sent) say(said.sentence, said.id, said.others);
+      delete form.dataset.unsent;
+      if (written(form) !== now) return;
+      forget();
+      for (const field of $$('textarea', form)) field.defaultValue = field.value;
+    } catch { say(form.dataset.lost); }
+  };
+  const keep = () => busy = busy.then(save);
+  const forget = () => localStorage.removeItem(name);
+  const soon = later(2000, keep);
+  drafts.set(form, { keep, forget, clear() { saved = written(form); forget(); say(''); } });
+
+  form.addEventListener('input', () => {
+    try { localStorage.setItem(name, JSON.stringify([written(form), send_key.value, draft.value])); } catch { /* full */ }
+    soon();
+  });
+  line.addEventListener('click', event => { if (event.target.formAction) forget(); });
+  document.addEventListener('visibilitychange', () => { if (document.hidden) keep(); });
+
+  const lost = localStorage.getItem(name);
+  if ('unsent' in form.dataset) { saved = ''; soon(); }
+  else if (lost) (async () => {
+    const [text, key, seen] = JSON.parse(lost), fields = JSON.parse(text);
+    if (text === saved) return forget();
+    const body = new URLSearchParams([...fields, ['csrf_token', form.elements.csrf_token.value], ['place', place.value], ['send_key', key], ['draft', seen]]);
+    try {
+      const said = await post(body);
+      if (!said.id) return forget();  // it was sent before the answer got here
+      draft.value = said.seen;
+      say(said.sentence, said.id, said.others);
+    } catch { say(form.dataset.lost); }
+    send_key.value = key;
+    for (const [field, value] of fields) if (form.elements[field]) form.elements[field].value = value;
+    saved = written(form);
+    $$('textarea', form).forEach(field => field.dispatchEvent(new Event('input', { bubbles: true })));
+  })();
+}
+
+// To quote into a text that was begun, the server has to know it first.
+document.addEventListener('click', event => {
+  const link = event.target.closest?.('a[href*="?quote="]'), form = $('form[data-draft]');
+  if (!link || !form || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  drafts.get(form).keep().then(() => { location = link.href; });
+});
