@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.orm import aliased
@@ -16,6 +17,7 @@ from forum.notifications.models import Notification, NotificationKind, Share
 from forum.notifications.outgoing import Due, due, patience
 from forum.practices.models import Mark
 from forum.threads.models import Post, Thread
+from forum.threads.queries import LONG_AGO, UNREAD_THREADS
 from forum.threads.rules import may_see
 
 ENTRIES_A_PAGE = 30
@@ -114,12 +116,26 @@ def inbox(viewer: Viewer, before: int = 0) -> Sequence[AnyRow]:
 
 
 _mine_unread = _standing(select(Notification.id)).where(Notification.read_at.is_(None)).limit(at_most(MOST_UNREAD))
-UNREAD_ENTRIES: AnySelect = select(func.count()).select_from(_mine_unread.subquery())
+_COUNTS: AnySelect = select(
+    UNREAD_THREADS.scalar_subquery().label("threads"),
+    select(func.count()).select_from(_mine_unread.subquery()).scalar_subquery().label("entries"),
+)
 
 
-def unread_entries(viewer: Viewer) -> int:
-    """How many entries the viewer has not read."""
-    return read(UNREAD_ENTRIES, {"viewer_id": viewer.id}).scalar() or 0
+class Counts(NamedTuple):
+    """How much is unread: threads, and entries of the inbox. A hundred is many."""
+
+    threads: int
+    entries: int
+
+
+NOTHING_NEW = Counts(0, 0)
+
+
+def counts(viewer: Viewer) -> Counts:
+    """How much the viewer has not read; one statement, for every page."""
+    bound = {"viewer_id": viewer.id, "caught_up_at": viewer.caught_up_at or LONG_AGO}
+    return Counts._make(read(_COUNTS, bound).one())
 
 
 def mark_read(viewer_id: int, up_to: int, only: int | None = None) -> None:

@@ -328,12 +328,8 @@ def threads_for_me(viewer: Viewer) -> ForMe:
     return ForMe(new, waiting[:UNANSWERED], [row for row in rest if not row.unread][: FOR_ME - len(new)])
 
 
-_UNREAD = _with_marker(select(func.count(_perhaps.id)), _perhaps).where(_new)
-
-
-def unread_threads(viewer: Viewer) -> int:
-    """How many threads hold something new for the viewer, among the newest; more than 99 is many."""
-    return read(_UNREAD, _bound(viewer)).scalar() or 0
+# How many threads hold something new for the viewer, among the newest; more than 99 is many.
+UNREAD_THREADS: AnySelect = _with_marker(select(func.count(_perhaps.id)), _perhaps).where(_new)
 
 
 _unread_of_area = (
@@ -489,12 +485,20 @@ def first_unread_number(thread: AnyRow) -> int:
     return db.session.scalar(newer) or thread.last_number + 1
 
 
-def posts_since(thread: AnyRow, number: int) -> int:
-    """How many visible posts came after this number, up to a hundred."""
-    newer = (
-        select(Post.id).where(Post.thread_id == thread.id, Post.number > number, Post.deleted_at.is_(None)).limit(100)
-    )
-    return db.session.scalar(select(func.count()).select_from(newer.subquery())) or 0
+_posts_since = (
+    select(Post.id)
+    .join(Thread, Thread.id == Post.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .where(Post.thread_id == bindparam("thread_id"), Post.number > bindparam("number"), Post.deleted_at.is_(None))
+    .where(may_see())
+    .limit(at_most(NEWEST))
+)
+_COUNT_SINCE: AnySelect = select(func.count()).select_from(_posts_since.subquery())
+
+
+def posts_since(viewer: Viewer, thread_id: int, number: int) -> int:
+    """How many visible posts came after this number, up to a hundred; none in a thread the viewer may not see."""
+    return read(_COUNT_SINCE, {"viewer_id": viewer.id, "thread_id": thread_id, "number": number}).scalar() or 0
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     gallery,
     health,
     home,
+    inbox,
     later,
     mail,
     members,

@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from forum.notifications.inbox import counts
 from forum.practices.queries import recommendations
 from forum.threads.queries import areas_with_unread, threads_for_me
 from forum.web.door import route
@@ -18,15 +19,15 @@ def show() -> Response:
     if viewer is None:
         return page("home/landing.html")
     areas = areas_with_unread(viewer)
-    unread = sum(area.unread for area in areas)
+    unread = counts(viewer)
     threads = threads_for_me(viewer)
     recommended = recommendations(viewer, most=_SHOWN_RECOMMENDATIONS).rows
     return page(
         "home/show.html",
         here="threads",
-        unread_total=unread,
+        unread=unread,
         new=threads.new,
-        further=max(0, unread - len(threads.new)),
+        further=max(0, unread.threads - len(threads.new)),
         moved=threads.moved,
         unanswered=threads.unanswered,
         recommended=with_openings(recommended, 160),

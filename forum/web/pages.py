@@ -11,8 +11,8 @@ from flask import Response, jsonify, make_response, redirect, request
 from forum import i18n
 from forum.errors import Invalid, Missing
 from forum.members.models import Viewer
+from forum.notifications.inbox import NOTHING_NEW, counts
 from forum.text import extract, plain
-from forum.threads.queries import unread_threads
 from forum.web.session import network, settings, viewer_or_none
 from forum.web.templating import rendered
 
@@ -30,10 +30,10 @@ def reader() -> Viewer | None:
 
 
 def page(template: str, status: int = 200, here: str = "", **context: Any) -> Response:
-    """The template, with viewer, network and the number of unread threads."""
+    """The template, with viewer, network and how much is unread."""
     who = reader()
-    if "unread_total" not in context:
-        context["unread_total"] = unread_threads(who) if who else 0
+    if "unread" not in context:
+        context["unread"] = counts(who) if who else NOTHING_NEW
     html = rendered(
         template,
         viewer=who,

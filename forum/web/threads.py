@@ -6,14 +6,15 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Response, request
 
 from forum.areas.queries import readable_areas
 from forum.db import AnyRow
 from forum.errors import Invalid, require
-from forum.i18n import ngettext, sentence
+from forum.i18n import sentence
 from forum.members.models import Viewer, initials
 from forum.moderation import actions as moderation
+from forum.notifications.inbox import counts, mark_thread_read
 from forum.notifications.queries import thread_level
 from forum.practices.queries import MarksOfThread, marks_of_thread
 from forum.practices.rules import is_answer
@@ -29,7 +30,6 @@ from forum.threads.queries import (
     open_post,
     open_thread,
     posts_of_page,
-    posts_since,
     readable_thread,
 )
 from forum.web.door import route
@@ -89,9 +89,11 @@ def _page(
     first = (current - 1) * POSTS_A_PAGE + 1
     rows = posts_of_page(thread, current)
     marks = marks_of_thread(reader, thread.id, first, first + POSTS_A_PAGE - 1)
-    seen = thread.last_number if is_read(thread) else rows[-1].number if rows else 0
-    if seen > (thread.read_number or 0):
-        later(lambda: actions.mark_read(reader.id, thread.id, seen))  # of what counts as read, all is
+    last = rows[-1].number if rows else 0
+    seen = thread.last_number if is_read(thread) else last  # of what counts as read, all is
+    unread = counts(reader)
+    if seen > (thread.read_number or 0) or unread.entries:
+        later(lambda: _note_read(reader, thread.id, seen, last))
     watched = thread_level(reader, thread.id)
     moderates = rules.can_moderate(reader, thread)
     asks = thread.kind == "question" and thread.author_id == reader.id
@@ -102,6 +104,7 @@ def _page(
         "threads/show.html",
         status,
         here="threads",
+        unread=unread,
         thread=thread,
         posts=_posts(reader, thread, rows, marks, attachments_of_page(thread, current)),
         recommended=with_openings(marks.recommended, 200) if current == 1 else (),
@@ -118,6 +121,12 @@ def _page(
         error=error,
         longest_body=MAX_SOURCE,
     )
+
+
+def _note_read(reader: Viewer, thread_id: int, number: int, last: int) -> None:
+    """The thread is read up to here, and what the inbox tells of the posts up to the last that is shown."""
+    actions.mark_read(reader.id, thread_id, number)
+    mark_thread_read(reader.id, thread_id, last)
 
 
 def _newline(thread: AnyRow, rows: Sequence[AnyRow]) -> tuple[int, datetime | None]:
@@ -195,17 +204,6 @@ def create_post(thread_id: int) -> Response:
         return _show(thread_id, body=body, error=sentence(problem), status=422)
     sent_from_here(f"thread:{thread_id}")
     return go_to_what_was_written(f"/threads/{thread_id}-{opened.thread.slug}?page={post.page}#{post.anchor}")
-
-
-@route("/threads/<int:thread_id>/news", allow="member")
-def news(thread_id: int) -> Response:
-    """How many posts have come since the reader opened the page."""
-    thread = found(readable_thread(viewer(), thread_id))
-    after = number(request.args.get("after", ""))
-    count = posts_since(thread, after)
-    answer = jsonify(count=count, sentence=ngettext("%(num)s new reply. Show", "%(num)s new replies. Show", count))
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
 
 
 @route("/threads/<int:thread_id>/moderate", allow="member")

@@ -7,6 +7,7 @@ from flask import Response, request
 
 from forum.areas.queries import readable_area
 from forum.db import AnyRow
+from forum.notifications.inbox import mark_thread_read
 from forum.threads import reading
 from forum.threads.queries import (
     LONG_AGO,
@@ -82,6 +83,7 @@ def read(thread_id: int) -> Response:
     thread = found(readable_thread(viewer(), thread_id))
     unread = first_unread_number(thread)
     reading.read_all(viewer(), thread)
+    mark_thread_read(viewer().id, thread_id, thread.last_number)
     back = {"thread": str(thread_id), "from": str(unread)} if unread <= thread.last_number else {}
     return go(_address(sent("area"), **back) + "#said")
 

@@ -3,7 +3,7 @@
 import './draft.js';
 import './preview.js';
 import './counter.js';
-import './news.js';
+import './live.js';
 import './fill.js';
 import './send.js';
 import './unsent.js';

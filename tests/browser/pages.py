@@ -155,6 +155,8 @@ PLACES = {
     "organisation": Place("frieda", at("/organisations/1")),
     "profile": Place("frieda", at("/settings/profile")),
     "profile, wrong": Place("frieda", send(at("/settings/profile"), "/settings/profile", telephone="später"), 422),
+    "inbox": Place("frieda", at("/inbox")),
+    "inbox, nothing new": Place("administrator", at("/inbox")),
     "settings": Place("frieda", at("/settings/account")),
     "settings, wrong": Place("frieda", send(at("/settings/account"), "/settings/account/password", password="x", repeated="y"), 422),
     "notification": Place("frieda", at("/settings/mail")),

@@ -317,9 +317,9 @@ def test_pages_for_members_show_no_english(
         assert_german(jonas, address)
     jonas.reads(f"/posts/{gone}/restore")
     assert_german(jonas, "restore")
-    news = jonas.reads(f"/threads/{thread}/news?after=1").json
+    news = jonas.reads(f"/inbox/counts?thread={thread}&after=1").json
     assert news is not None
-    assert news["sentence"] == "2 neue Antworten. Anzeigen"
+    assert news["news"] == "2 neue Antworten. Anzeigen"
 
 
 def test_what_went_wrong_is_said_in_german(frieda: Person) -> None:

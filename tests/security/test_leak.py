@@ -190,7 +190,7 @@ def addresses(app: Flask, planted: Planted) -> Iterator[str]:
     for thread in range(1, most["Thread"]):
         yield f"/threads/{thread}?page=last"
         yield f"/threads/{thread}?unread"
-        yield f"/threads/{thread}/news?after=0"
+        yield f"/inbox/counts?thread={thread}&after=0"
         yield f"/threads/{thread}/similar?part"
         yield f"/threads/{thread}?draft=1"
     for post in planted.posts:
@@ -201,6 +201,7 @@ def addresses(app: Flask, planted: Planted) -> Iterator[str]:
         yield f"/areas/{planted.slug}?before={key}"
         yield f"/practices?before={key}"
         yield f"/moderation/log?before={key}"
+        yield f"/inbox?before={key}"
     for tag in (planted.words[2], planted.words[-1], "x"):
         yield f"/tags/{tag}"
     yield from ("/unread?before=1900000000000000-999", "/unread?before=x", "/unread?undo=1", "/unread?thread=1&from=2")

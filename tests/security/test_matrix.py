@@ -208,6 +208,9 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("health.ready", "GET"): anyone(200),
     ("health.robots", "GET"): anyone(200),
     ("home.show", "GET"): anyone(200),
+    ("inbox.show", "GET"): member(200),
+    ("inbox.note_read", "POST"): member(303, guest=401),
+    ("inbox.counts", "GET"): member(200),
     ("mail.show", "GET"): member(200),
     ("mail.save", "POST"): member(303, guest=401),
     ("mail.preview", "GET"): member(200),
@@ -269,7 +272,6 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("threads.show", "GET"): reads(),
     ("threads.show_named", "GET"): reads(),
     ("threads.create_post", "POST"): acts(replies),
-    ("threads.news", "GET"): reads(),
     ("threads.moderate", "GET"): guarded(runs(200)),
     ("threads.do_moderate", "POST"): acts(runs(303)),
     ("unread.show", "GET"): member(200),
@@ -290,8 +292,8 @@ WITHOUT_THING = {
     for endpoint, _ in TABLE
     if endpoint.split(".")[0]
     in (
-        *("access", "admin", "digest", "drafts", "health", "home", "mail", "profile", "saved", "search", "settings"),
-        "thesaurus",
+        *("access", "admin", "digest", "drafts", "health", "home", "inbox", "mail", "profile", "saved", "search"),
+        *("settings", "thesaurus"),
         "unsubscribe",
     )
 } | {
@@ -311,6 +313,7 @@ FORMS: dict[str, dict[str, str]] = {
     "digest.add_line": {"text": "Am 3. Dezember ist Treffen."},
     "digest.remove_line": {"line": "1"},
     "drafts.save": {"place": "thread:1", "send_key": "matrix", "body": "Angefangen"},
+    "inbox.note_read": {"entry": "1"},
     "mail.save": {"rhythm": "daily", "weekday": "1", "hour": "8", "level": "notify"},
     "moderation.do_flag": {"why": "unkind"},
     "moderation.decide": {"act": "dismiss", "reason": "Grund", "seen": "99"},

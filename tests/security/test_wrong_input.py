@@ -170,7 +170,7 @@ def test_numbers_that_no_row_has(app: Flask, thing: Thing) -> None:
     for number in NUMBERS:
         shown = number[:60] if len(number) < 100 else "9" * 500
         paths = (f"/threads/{shown}", f"/posts/{shown}", f"/files/{shown}/x", f"/members/{shown}",
-                 f"/posts/{shown}/edit",                  f"/threads/{shown}/news")  # fmt: skip
+                 f"/posts/{shown}/edit",                  f"/threads/{shown}/similar")  # fmt: skip
         for path in paths:
             answer = frieda.asks("GET", path)
             assert answer.status_code == 404, (path, answer.status)
@@ -178,7 +178,8 @@ def test_numbers_that_no_row_has(app: Flask, thing: Thing) -> None:
         for query in ("page", "quote", "after", "before", "unread", "next", "area", "kind", "state", "sort", "q"):
             for path in (
                 f"/threads/{thing.thread}",
-                f"/threads/{thing.thread}/news",
+                f"/inbox/counts?thread={thing.thread}",
+                "/inbox",
                 "/areas/vermuellung",
                 "/search",
                 "/moderation/log",
