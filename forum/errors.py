@@ -97,6 +97,11 @@ SENTENCES = {
     "access_unknown": N_("There is no such access to an area: %(value)s"),
     "act_unknown": N_("Please choose what you want to do."),
     "kind_not_here": N_("Threads of this kind cannot be started here."),
+    "not_without_name": N_("Only questions can be asked without a name, and only in areas that allow it."),
+    "nobody_looks": N_(
+        "Nobody who could look at your question first is there at present. You can ask it with your name."
+    ),
+    "not_waiting": N_("This question does not wait any more."),
     "thread_locked": N_("This thread is closed; no more replies can be written."),
     "area_announcements_only": N_("In this area the facilitators start the threads."),
     "post_deleted": N_("This post was deleted."),

@@ -15,7 +15,7 @@ from forum.text import tidy
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
-outbox.nobody_hears("area.created", "area.member_named", "area.member_removed")
+outbox.nobody_hears("area.created", "area.protection_changed", "area.member_named", "area.member_removed")
 
 
 def create_area(actor: Viewer | None, slug: str, title: str, description: str = "", access: str = "open") -> Area:
@@ -39,6 +39,13 @@ def create_area(actor: Viewer | None, slug: str, title: str, description: str = 
     db.session.flush()
     outbox.record("area.created", area.id, actor.id if actor else None)
     return area
+
+
+def allow_protected(actor: Viewer | None, area: Area, allowed: bool) -> None:
+    """Let questions be asked here without a name, or no longer; those that were asked stay protected."""
+    require(actor is None or can_administer(actor))
+    area.protected_allowed = allowed
+    outbox.record("area.protection_changed", area.id, actor.id if actor else None)
 
 
 def name_member(actor: Viewer | None, area: Area, member_id: int, facilitates: bool = False) -> None:

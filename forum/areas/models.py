@@ -22,7 +22,10 @@ class Area(Base):
     description: Mapped[str]
     access: Mapped[str]
     position: Mapped[int]
+    # How many threads everybody sees who sees the area.
     thread_count: Mapped[int] = mapped_column(default=0)
+    # Whether questions may be asked here without a name.
+    protected_allowed: Mapped[bool] = mapped_column(default=False)
 
     __table_args__ = (CheckConstraint("access IN ('open', 'closed', 'announcement')", name="access"),)
 

@@ -9,7 +9,7 @@ from forum.areas.rules import facilitates, may_read, runs
 from forum.db import AnyRow, at_most, db, read
 from forum.members.models import Viewer
 
-_COLUMNS = (Area.id, Area.slug, Area.title, Area.description, Area.access, Area.thread_count)
+_COLUMNS = (Area.id, Area.slug, Area.title, Area.description, Area.access, Area.thread_count, Area.protected_allowed)
 _READABLE = select(*_COLUMNS).where(may_read()).order_by(Area.position, Area.id)
 _ONE = select(*_COLUMNS, facilitates().label("facilitates")).where(may_read())
 _RUN = select(Area.id).where(may_read(), runs()).limit(at_most(1))

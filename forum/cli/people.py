@@ -7,7 +7,7 @@ import click
 from flask import current_app
 
 from forum import config
-from forum.areas.actions import create_area, name_member, remove_member
+from forum.areas.actions import allow_protected, create_area, name_member, remove_member
 from forum.areas.models import ACCESSES
 from forum.cli import named
 from forum.cli.doors import forum, in_app, settings
@@ -139,3 +139,13 @@ def area_name(slug: str, address: str, facilitates: bool, undo: bool) -> None:
             remove_member(None, named.area(slug), named.member(address).id)
         else:
             name_member(None, named.area(slug), named.member(address).id, facilitates)
+
+
+@area.command("allow-protected")
+@click.argument("slug")
+@click.option("--undo", is_flag=True, help="No longer allow it; what was asked stays protected.")
+@in_app
+def area_allow_protected(slug: str, undo: bool) -> None:
+    """Let members ask in an area without a name, after a facilitator has looked at the question."""
+    with transaction():
+        allow_protected(None, named.area(slug), not undo)

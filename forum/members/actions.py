@@ -104,6 +104,18 @@ def add_member(
     return member
 
 
+def add_persona(name: str) -> Member:
+    """A name under which somebody acts in one thread alone: nobody can guess what it is called elsewhere."""
+    now = clock.now()
+    persona = Member(
+        uid=new_key()[:16], name=name, handle=new_key(), email=None, organisation_id=None, role="member",
+        state="protected", password=None, joined_at=now, caught_up_at=now,
+    )  # fmt: skip
+    db.session.add(persona)
+    db.session.flush()
+    return persona
+
+
 def change_role(actor: Viewer | None, member: Member, role: str) -> None:
     """Make somebody member, facilitator or administrator; without actor it is the operator's command."""
     require(actor is None or can_administer(actor))

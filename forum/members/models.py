@@ -12,8 +12,9 @@ from forum.db import Base, UTCDateTime
 Purpose = Literal["welcome", "reset"]
 Role = Literal["member", "facilitator", "administrator"]
 ROLES: tuple[Role, ...] = get_args(Role)
-# An imported person wrote posts elsewhere and has no access here; a closed account is work of a later day.
-State = Literal["active", "suspended", "imported"]
+# An imported person wrote posts elsewhere and has no access here; a protected one is the name under which somebody
+# asks in one thread alone. A closed account is work of a later day.
+State = Literal["active", "suspended", "imported", "protected"]
 Theme = Literal["", "light", "dark"]
 THEMES: tuple[Theme, ...] = get_args(Theme)
 
@@ -91,7 +92,7 @@ class Member(Base):
 
     __table_args__ = (
         CheckConstraint("role IN ('member', 'facilitator', 'administrator')", name="role"),
-        CheckConstraint("state IN ('active', 'suspended', 'imported')", name="state"),
+        CheckConstraint("state IN ('active', 'suspended', 'imported', 'protected')", name="state"),
         CheckConstraint("theme IN ('', 'light', 'dark')", name="theme"),
     )
 

@@ -116,9 +116,10 @@ def viewer_of(member: Member) -> Viewer:
 
 
 def member_page(viewer: Viewer, member_id: int) -> Member | None:  # noqa: ARG001 - every member may know every other
-    """A member with the organisation and what they say of themselves."""
+    """A member with the organisation and what they say of themselves; a name one asks under has no page."""
     with_both = joinedload(Member.organisation), joinedload(Member.profile)
-    return db.session.scalar(select(Member).where(Member.id == member_id).options(*with_both))
+    known = select(Member).where(Member.id == member_id, Member.state != "protected")
+    return db.session.scalar(known.options(*with_both))
 
 
 _EVERYBODY: AnySelect = (
@@ -164,7 +165,9 @@ def people_by_handle(handles: Iterable[str]) -> Mapping[str, tuple[int, str]]:
     wanted = sorted(set(handles))
     if not wanted:
         return {}
-    rows = db.session.execute(select(Member.handle, Member.id, Member.name).where(Member.handle.in_(wanted)))
+    rows = db.session.execute(
+        select(Member.handle, Member.id, Member.name).where(Member.handle.in_(wanted), Member.state != "protected")
+    )
     return {handle: (member_id, name) for handle, member_id, name in rows}
 
 

@@ -92,8 +92,22 @@ def restore_post(actor: Viewer, opened: Opened, post: Post, reason: str) -> Mode
     return log(actor, opened, "restore", reason, {"deleted": True}, {"deleted": False}, post)
 
 
+def publish(actor: Viewer, opened: Opened) -> None:
+    """Let everybody have a question that was asked without a name and waited for a facilitator."""
+    threads.publish(actor, opened)
+    log(actor, opened, "publish", "", {"held": True}, {"held": False})
+
+
+def give_back(actor: Viewer, opened: Opened, reason: str) -> None:
+    """Leave such a question to its asker, who is told why and can send it again."""
+    reason = checked_reason(actor, opened, reason)
+    threads.give_back(actor, opened)
+    log(actor, opened, "return", reason, {"waits": True}, {"waits": False})
+
+
 def checked_reason(actor: Viewer, opened: Opened, reason: str) -> str:
     """The reason as it is kept, of one who may act here."""
+    opened.acts(actor)
     require(can_moderate(actor, opened))
     return checked(reason, "reason", "reason_empty", "reason_long", LONGEST_REASON)
 

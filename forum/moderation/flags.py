@@ -22,6 +22,7 @@ from forum.threads.queries import Opened
 
 def flag(actor: Viewer, opened: Opened, post: Post, reason: str, words: str) -> None:
     """Ask the facilitators to look; a member who asks twice while nobody has answered asked once."""
+    opened.acts(actor)
     require(post.deleted_at is None, "post_deleted")
     if reason not in FLAG_REASONS:
         raise Invalid("flag_reason", "why")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, or_, select, union_all
 
 from forum.areas.models import Area
 from forum.areas.rules import may_read, runs
@@ -11,6 +11,7 @@ from forum.db import AnyRow, AnySelect, at_most, db, read
 from forum.members.models import Member, Viewer
 from forum.moderation.models import Flag, ModerationEntry
 from forum.threads.models import Post, Thread
+from forum.threads.protection import NOT_THE_ASKER, is_waiting, with_persona
 from forum.threads.rules import may_see
 
 ENTRIES_A_PAGE = 50
@@ -71,7 +72,14 @@ _FLAGGED: AnySelect = (
     .where(Flag.entry_id.is_(None), may_see(), runs())
     .group_by(Flag.post_id)
 )
-SOURCES: tuple[AnySelect, ...] = (_FLAGGED,)
+# Questions without a name; who facilitates does not decide on the own one.
+_HELD: AnySelect = with_persona(
+    select(literal("held").label("kind"), Thread.id, Thread.created_at.label("since"))
+    .add_columns(Thread.title, Area.title.label("area_title"))
+    .join(Area, Area.id == Thread.area_id)
+    .join(Post, and_(Post.thread_id == Thread.id, Post.number == 1, Post.deleted_at.is_(None)))
+).where(is_waiting(), may_see(), runs(), NOT_THE_ASKER)
+SOURCES: tuple[AnySelect, ...] = (_FLAGGED, _HELD)
 MOST_QUEUED = 50
 _waiting = union_all(*SOURCES).subquery()
 _QUEUE = select(_waiting).order_by(_waiting.c.since, _waiting.c.kind, _waiting.c.id).limit(at_most(MOST_QUEUED))
@@ -125,3 +133,20 @@ def flagged(viewer: Viewer, post_id: int) -> Flagged | None:
     post = read(_FLAGGED_POST, {"viewer_id": viewer.id, "post_id": post_id}).first()
     flags = read(_FLAGS, {"post_id": post_id}).all() if post else ()
     return Flagged(post, flags) if post and flags else None
+
+
+_returned = and_(ModerationEntry.thread_id == Thread.id, ModerationEntry.act == "return")
+_STATE = (
+    select(is_waiting().label("waits"), ModerationEntry.reason, Member.name)
+    .select_from(Thread)
+    .outerjoin(ModerationEntry, _returned)
+    .outerjoin(Member, Member.id == ModerationEntry.actor_id)
+    .where(Thread.id == bindparam("thread_id"))
+    .order_by(ModerationEntry.id.desc())
+    .limit(at_most(1))
+)
+
+
+def state_of_held(thread_id: int) -> AnyRow | None:
+    """Whether a held thread waits for a facilitator, else why it was returned and by whom; it was found readable."""
+    return read(_STATE, {"thread_id": thread_id}).first()

@@ -23,19 +23,27 @@ from forum.notifications.rules import asks_for_mail, level_of, muted, takes_mail
 from forum.practices.models import Mark
 from forum.practices.rules import GIVEN, recommends
 from forum.threads.models import Mention, Post, Thread
+from forum.threads.protection import behind
 from forum.threads.rules import may_see
 
 Why = Literal["mentioned", "answered", "notify"]
 
 
 def _is(author_id: SQLColumnExpression[int] | SQLColumnExpression[int | None]) -> ColumnElement[bool]:
-    """Whether the Member is who writes as this author; the one place that says who hears for an author."""
-    return Member.id == author_id
+    """Whether the Member is who writes as this author, under the own name or as the asker of a protected thread.
+
+    For the inbox, which is the member's alone. A mail lies about in offices: none says that it comes to the asker.
+    """
+    return Member.id == behind(author_id)
 
 
 _answered = aliased(Post, name="answered")
 _MENTIONED = Mention.member_id.is_not(None)
-_ANSWERED = or_(_is(Thread.author_id), _is(_answered.author_id))
+_ANSWERED = or_(Member.id == Thread.author_id, Member.id == _answered.author_id)
+_ANSWERED_OR_ASKED = or_(_is(Thread.author_id), _is(_answered.author_id))
+# The asker of a protected thread hears by mail of what others write there, as if they followed it; of the own posts
+# there comes to the asker what comes to everybody.
+_ASKED = and_(Thread.protected, Post.author_id != Thread.author_id, _is(Thread.author_id))
 # The members a mail can be sent to, who may read the area now and want mail.
 _CAN_HEAR = and_(reachable(), takes_mail(), may_see(Member.id))
 _HAS_INBOX = and_(Member.state == "active", may_see(Member.id))
@@ -46,12 +54,12 @@ _OTHERS: AnySelect = with_choices(
     .select_from(Post)
     .join(Thread, Thread.id == Post.thread_id)
     .join(Area, Area.id == Thread.area_id)
-    .join(Member, ~_is(Post.author_id))
+    .join(Member, Member.id != Post.author_id)
     .outerjoin(Mention, and_(Mention.post_id == Post.id, Mention.member_id == Member.id))
     .outerjoin(_answered, _answered.id == Post.reply_to_id),
     Member.id,
-).where(Post.id == bindparam("post_id"))
-_OF_POST = _OTHERS.where(_CAN_HEAR, asks_for_mail(or_(_MENTIONED, _ANSWERED)))
+).where(Post.id == bindparam("post_id"), ~Thread.held)
+_OF_POST = _OTHERS.where(_CAN_HEAR, asks_for_mail(or_(_MENTIONED, _ANSWERED, _ASKED)))
 _OF_POST_MENTIONED = _OF_POST.where(_MENTIONED)
 _WANTED = _OF_POST.add_columns(
     case((_MENTIONED, "mentioned"), (_ANSWERED, "answered"), else_="notify").label("why"), _WITHOUT_CONTENT
@@ -60,8 +68,8 @@ _WANTED = _OF_POST.add_columns(
 # Who follows a thread has seen its first post.
 _FOLLOWED = and_(ThreadWatch.level.in_(("notify", "digest")), Post.number > 1)
 _ENTRIES = _OTHERS.add_columns(
-    case((_MENTIONED, "mention"), (_ANSWERED, "answer"), else_="followed").label("kind"),
-).where(_HAS_INBOX, or_(_MENTIONED, and_(~muted(), or_(_ANSWERED, _FOLLOWED))))
+    case((_MENTIONED, "mention"), (_ANSWERED_OR_ASKED, "answer"), else_="followed").label("kind"),
+).where(_HAS_INBOX, ~_is(Post.author_id), or_(_MENTIONED, and_(~muted(), or_(_ANSWERED_OR_ASKED, _FOLLOWED))))
 
 # A recommendation counts from the one on by which the post is recommended.
 _COUNTS = or_(Mark.kind != "recommended", recommends(GIVEN.post_id == Mark.post_id, GIVEN.id <= Mark.id))
@@ -82,9 +90,10 @@ _STANDING_MARKS: AnySelect = with_choices(
     _COUNTS,
     Post.deleted_at.is_(None),
 )
-_MARKS = _STANDING_MARKS.where(_CAN_HEAR, level_of() != "off")
+_MARKS = _STANDING_MARKS.where(_CAN_HEAR, Member.id == Post.author_id, level_of() != "off")
 _MARK_ENTRIES = _STANDING_MARKS.where(_HAS_INBOX, ~muted())
 
+_AUTHOR = func.coalesce(Post.author_id, Thread.author_id)
 _ALL_DECISIONS: AnySelect = with_choices(
     select(
         *(ModerationEntry.id, ModerationEntry.act, ModerationEntry.post_id, ModerationEntry.thread_id),
@@ -95,10 +104,10 @@ _ALL_DECISIONS: AnySelect = with_choices(
     .join(Thread, Thread.id == ModerationEntry.thread_id)
     .join(Area, Area.id == Thread.area_id)
     .outerjoin(Post, Post.id == ModerationEntry.post_id)
-    .join(Member, and_(_is(func.coalesce(Post.author_id, Thread.author_id)), Member.id != ModerationEntry.actor_id)),
+    .join(Member, and_(_is(_AUTHOR), Member.id != ModerationEntry.actor_id)),
     Member.id,
 ).where(ModerationEntry.id.in_(bindparam("ids", expanding=True)))
-_DECISIONS = _ALL_DECISIONS.where(_CAN_HEAR)
+_DECISIONS = _ALL_DECISIONS.where(_CAN_HEAR, Member.id == _AUTHOR)
 _DECISION_ENTRIES = _ALL_DECISIONS.where(_HAS_INBOX)
 
 _FLAG_ENTRIES: AnySelect = (
@@ -106,7 +115,7 @@ _FLAG_ENTRIES: AnySelect = (
     .join(Post, Post.id == Flag.post_id)
     .join(Thread, Thread.id == Post.thread_id)
     .join(Area, Area.id == Thread.area_id)
-    .join(Member, Member.id != Flag.member_id)
+    .join(Member, ~_is(Flag.member_id))
     .where(Flag.id.in_(bindparam("ids", expanding=True)), Flag.entry_id.is_(None), runs(Member.id), _HAS_INBOX)
 )
 _ANSWER_ENTRIES: AnySelect = (
@@ -118,7 +127,7 @@ _ANSWER_ENTRIES: AnySelect = (
     .join(Post, Post.id == Flag.post_id)
     .join(Thread, Thread.id == Post.thread_id)
     .join(Area, Area.id == Thread.area_id)
-    .join(Member, and_(Member.id == Flag.member_id, Member.id != ModerationEntry.actor_id))
+    .join(Member, and_(_is(Flag.member_id), Member.id != ModerationEntry.actor_id))
     .where(Flag.entry_id.in_(bindparam("ids", expanding=True)), _HAS_INBOX)
 )
 

@@ -40,6 +40,7 @@ def recommend(actor: Viewer, opened: Opened, post: Post, for_what: str, reason: 
 
 def withdraw(actor: Viewer, opened: Opened, post: Post, reason: str) -> None:
     """Take a recommendation back, with a reason: facilitators all of a post's, others their own."""
+    opened.acts(actor)
     reason = checked(reason, "reason", "reason_empty", "reason_long", LONGEST_REASON)
     standing = standing_marks(post.id, "recommended")
     mine = [mark for mark in standing if mark.member_id == actor.id]
@@ -61,8 +62,9 @@ def say_helpful(actor: Viewer, opened: Opened, post: Post, helped: bool) -> None
         outbox.record("post.helped", post.id, actor.id, thread_id=post.thread_id)
 
 
-def thank(actor: Viewer, post: Post, thankful: bool) -> None:
+def thank(actor: Viewer, opened: Opened, post: Post, thankful: bool) -> None:
     """Thank for a post, or take it back; twice is once."""
+    opened.acts(actor)
     require(post.author_id != actor.id, "own_post")
     require(post.deleted_at is None, "post_deleted")
     if _set(actor, post, "thanks", thankful):
@@ -130,6 +132,7 @@ def _set(actor: Viewer, post: Post, kind: str, wanted: bool) -> bool:
 
 
 def _require_markable(actor: Viewer, opened: Opened, post: Post) -> None:
+    opened.acts(actor)
     require(post.author_id != actor.id, "own_post")
     require(post.deleted_at is None, "post_deleted")
     require(is_answer(opened.thread.kind, post.number), "not_an_answer")

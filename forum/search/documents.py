@@ -10,6 +10,7 @@ from forum.search.attachments import texts_of
 from forum.search.engine import Document, Tally
 from forum.text import plain
 from forum.threads.models import Post, Thread
+from forum.threads.rules import is_common
 
 _AT_ONCE = 500
 
@@ -31,7 +32,8 @@ _DOCUMENTS = (
     )
     .join(Thread, Thread.id == Post.thread_id)
     .join(Member, Member.id == Post.author_id)
-    .where(Post.deleted_at.is_(None))
+    # What is kept from some is in nobody's index: totals, facets and suggestions are counted there, for all alike.
+    .where(Post.deleted_at.is_(None), is_common())
     .order_by(Post.id)
 )
 
@@ -68,7 +70,7 @@ def standing_by_area() -> dict[int, Tally]:
         select(Thread.area_id, func.count(), func.sum(Post.id))
         .select_from(Post)
         .join(Thread, Thread.id == Post.thread_id)
-        .where(Post.deleted_at.is_(None))
+        .where(Post.deleted_at.is_(None), is_common())
         .group_by(Thread.area_id)
     )
     return {area_id: Tally(posts, int(keys)) for area_id, posts, keys in db.session.execute(counted)}

@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy import and_, case, delete, func, insert, select, update
 
-from forum import clock, outbox
+from forum import clock, i18n, outbox
 from forum.areas.models import Area
 from forum.db import db, lock
 from forum.errors import Conflict, Invalid, require
+from forum.members.actions import add_persona
 from forum.members.models import Member, Viewer
-from forum.members.queries import people_by_handle
+from forum.members.queries import network, people_by_handle
 from forum.text import MAX_SOURCE, mentioned, render, slug, tidy
 from forum.threads.models import (
     KINDS,
@@ -25,9 +26,22 @@ from forum.threads.models import (
     ThreadTag,
     tag_slug,
 )
+from forum.threads.protection import note_sent, protect, sent_at, somebody_looks
 from forum.threads.queries import Opened, post_sent
-from forum.threads.rules import InArea, can_delete, can_edit, can_reply, can_restore, kinds_to_start
+from forum.threads.rules import (
+    InArea,
+    can_delete,
+    can_edit,
+    can_moderate,
+    can_reply,
+    can_restore,
+    is_common,
+    kinds_to_protect,
+    kinds_to_start,
+)
 from forum.tokens import new_key
+
+outbox.nobody_hears("thread.held", "thread.returned")
 
 MOST_TAGS, LONGEST_TAG = 10, 40
 _LONGEST_SEND_KEY = 100
@@ -41,6 +55,10 @@ class StartableArea(InArea, Protocol):
     @property
     def id(self) -> int:
         """Its number."""
+
+    @property
+    def protected_allowed(self) -> bool:
+        """Whether questions may be asked here without a name."""
 
 
 def start_thread(
@@ -64,19 +82,84 @@ def start_thread(
     )
     title, body, now = checked_title(title), checked_body(body), clock.now()
     thread = new_thread(area.id, kind, title, actor.id, now, checked_tags(tags or []))
-    _add_post(thread, actor, body, now, send_key)
+    _add_post(thread, actor.id, body, now, send_key)
+    mark_read(actor.id, thread.id, 1)
     count_threads(area.id)
     outbox.record("thread.started", thread.id, actor.id)
     return thread
 
 
+def ask_protected(
+    actor: Viewer, area: StartableArea, kind: str, title: str, body: str, send_key: str = "", hidden: bool = False
+) -> Thread:
+    """Ask without a name; a facilitator looks at it before others see it. `hidden`: colleagues never see it."""
+    send_key = own_key("area", area.id, send_key)
+    if sent := post_sent(actor, send_key):
+        return sent.thread
+    if kind not in kinds_to_protect(actor, area, area.protected_allowed):
+        raise Invalid("not_without_name", "protected")
+    if not somebody_looks(actor, area.id, hidden):
+        raise Invalid("nobody_looks", "protected")
+    title, body, now = checked_title(title), checked_body(body), clock.now()
+    persona = add_persona(_persona_name())
+    hides = hidden and actor.organisation_id is not None
+    thread = new_thread(area.id, kind, title, persona.id, now, [], protected=True, held=True, hidden=hides)
+    protect(thread, persona.id, actor, hides, now, send_key)
+    _add_post(thread, persona.id, body, now, send_key)
+    mark_read(actor.id, thread.id, 1)
+    outbox.record("thread.held", thread.id, persona.id)
+    return thread
+
+
+def _persona_name() -> str:
+    """The same in every thread and in the network's language, so that neither tells anything of the asker."""
+    here = network()
+    with i18n.speaking(here.language if here else "de"):
+        return i18n.gettext("Colleague A")
+
+
+def publish(actor: Viewer, opened: Opened) -> None:
+    """Let everybody have a question that was held. It begins now, and so it tells nothing of when it was asked."""
+    _require_waiting(actor, opened)
+    thread, now = opened.thread, clock.now()
+    thread.held, thread.created_at = False, now
+    db.session.execute(update(Post).where(Post.thread_id == thread.id).values(created_at=now, edited_at=None))
+    refresh_facts(thread.id)
+    count_threads(thread.area_id)
+    outbox.record("thread.started", thread.id, thread.author_id)
+
+
+def give_back(actor: Viewer, opened: Opened) -> None:
+    """Leave a question that was held to its asker, to be changed and sent again."""
+    _require_waiting(actor, opened)
+    note_sent(opened.thread.id, None)
+    outbox.record("thread.returned", opened.thread.id, actor.id)
+
+
+def send_again(actor: Viewer, opened: Opened) -> None:
+    """Have a question that was returned looked at anew; twice is once."""
+    opened.acts(actor)
+    require(actor.id == opened.author_id and opened.held)
+    if sent_at(opened.thread.id) is None:
+        note_sent(opened.thread.id, clock.now())
+        outbox.record("thread.held", opened.thread.id, actor.id)
+
+
+def _require_waiting(actor: Viewer, opened: Opened) -> None:
+    opened.acts(actor)
+    require(can_moderate(actor, opened))
+    require(opened.held and sent_at(opened.thread.id) is not None, "not_waiting")
+
+
 def reply(actor: Viewer, opened: Opened, body: str, reply_to_id: int | None = None, send_key: str = "") -> Post:
     """Add a post to a thread; sent twice with one key it is one post. Page, API and mail all come through here."""
     send_key = own_key("thread", opened.thread.id, send_key)
+    opened.acts(actor)
     if sent := post_sent(actor, send_key):
         return sent
     require(can_reply(actor, opened), "thread_locked")
-    post = _add_post(opened.thread, actor, checked_body(body), clock.now(), send_key, reply_to_id)
+    post = _add_post(opened.thread, actor.id, checked_body(body), clock.now(), send_key, reply_to_id)
+    mark_read(opened.viewer.id, opened.thread.id, post.number)
     outbox.record("post.created", post.id, actor.id, thread_id=opened.thread.id)
     return post
 
@@ -91,6 +174,7 @@ def edit(
     tags: Iterable[str] | None = None,
 ) -> Post:
     """Change a post, keeping what it said; `version` is the one the editor saw, so that nobody's edit is lost."""
+    opened.acts(actor)
     require(can_edit(actor, opened, post.author_id))
     require(post.deleted_at is None, "post_deleted")
     if version != post.version:
@@ -113,6 +197,7 @@ def edit(
 
 def retitle(actor: Viewer, opened: Opened, title: str) -> None:
     """Give the thread another title; its old address leads to the new one."""
+    opened.acts(actor)
     require(can_edit(actor, opened, opened.author_id))
     title = checked_title(title)
     if title != opened.thread.title:
@@ -122,6 +207,7 @@ def retitle(actor: Viewer, opened: Opened, title: str) -> None:
 
 def retag(actor: Viewer, opened: Opened, tags: Iterable[str]) -> None:
     """Tag the thread with these words and no others: what its author and the facilitators do."""
+    opened.acts(actor)
     require(can_edit(actor, opened, opened.author_id))
     names = checked_tags(tags)
     if names != [tag.name for tag in opened.thread.tagged]:
@@ -131,6 +217,7 @@ def retag(actor: Viewer, opened: Opened, tags: Iterable[str]) -> None:
 
 def delete_post(actor: Viewer, opened: Opened, post: Post) -> None:
     """Take a post out of sight; a gap remains, and it can be restored. Twice is once."""
+    opened.acts(actor)
     require(can_delete(actor, opened, post.author_id))
     if post.deleted_at is not None:
         return
@@ -142,6 +229,7 @@ def delete_post(actor: Viewer, opened: Opened, post: Post) -> None:
 
 def restore_post(actor: Viewer, opened: Opened, post: Post, undo_hours: int) -> None:
     """Bring a deleted post back."""
+    opened.acts(actor)
     if post.deleted_at is None:
         return
     allowed = can_restore(actor, opened, post.deleted_by_id, post.deleted_at, undo_hours)
@@ -252,8 +340,7 @@ def new_thread(
         helpful_count=0,
         thanks_count=0,
         visible=True,
-        pinned=facts.get("pinned", False),
-        locked=facts.get("locked", False),
+        **{fact: facts.get(fact, False) for fact in ("pinned", "locked", "protected", "held", "hidden")},
     )
     db.session.add(thread)
     db.session.flush()
@@ -270,14 +357,14 @@ def attach(post_id: int, name: str, media_type: str, size: int, digest: str) -> 
 
 
 def _add_post(
-    thread: Thread, actor: Viewer, body: str, at: datetime, send_key: str = "", reply_to_id: int | None = None
+    thread: Thread, author_id: int, body: str, at: datetime, send_key: str = "", reply_to_id: int | None = None
 ) -> Post:
     thread.last_number += 1
     post = Post(
         uid=new_key()[:16],
         thread_id=thread.id,
         number=thread.last_number,
-        author_id=actor.id,
+        author_id=author_id,
         body=body,
         html="",
         created_at=at,
@@ -287,7 +374,6 @@ def _add_post(
     db.session.add(post)
     write_html(post)
     refresh_facts(thread.id)
-    mark_read(actor.id, thread.id, post.number)
     return post
 
 
@@ -332,7 +418,7 @@ def facts() -> dict[str, Any]:
     authors = select(case((reply, Post.author_id))).where(seen).correlate(Thread)
     organisations = select(func.count(Member.organisation_id.distinct())).where(Member.id.in_(authors))
     return {
-        "visible": select(Post.id).where(seen).exists(),
+        "visible": and_(~Thread.held, select(Post.id).where(seen).exists()),
         "reply_count": select(func.count().filter(reply)).where(seen).correlate(Thread).scalar_subquery(),
         "organisation_count": organisations.correlate(Thread).scalar_subquery(),
         "recommended_count": select(func.count()).where(seen, Post.recommended).correlate(Thread).scalar_subquery(),
@@ -353,5 +439,10 @@ def count_threads(*area_ids: int) -> None:
     db.session.flush()
     # In order, so that two threads that change places do not wait for each other for ever.
     lock(select(Area.id).where(Area.id.in_(area_ids)).order_by(Area.id))
-    shown = select(func.count()).where(Thread.area_id == Area.id, Thread.visible).correlate(Area).scalar_subquery()
-    db.session.execute(update(Area).where(Area.id.in_(area_ids)).values(thread_count=shown))
+    db.session.execute(update(Area).where(Area.id.in_(area_ids)).values(thread_count=shown_threads()))
+
+
+def shown_threads() -> Any:
+    """How many threads an area shows to all who see it; what is kept from some is not counted for anybody."""
+    shown = select(func.count()).where(Thread.area_id == Area.id, Thread.visible, is_common())
+    return shown.correlate(Area).scalar_subquery()

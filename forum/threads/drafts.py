@@ -21,13 +21,14 @@ from forum.members.models import Member, Viewer
 from forum.text import MAX_SOURCE, tidy
 from forum.threads.actions import own_key
 from forum.threads.models import LONGEST_TITLE, Post, PostVersion, Thread
+from forum.threads.protection import written_by
 from forum.threads.queries import post_sent
 from forum.threads.rules import may_see
 
 MOST_DRAFTS = 100
 # How long the place where a draft was discarded offers to take that back; the page of all drafts does so for longer.
 OFFERED = timedelta(minutes=15)
-KEPT_FIELDS = ("kind", "title", "body", "tags", "reply_to", "uploads", "version", "reason")
+KEPT_FIELDS = ("kind", "title", "body", "tags", "reply_to", "uploads", "version", "reason", "protected", "hidden")
 _WORDS = ("title", "body", "tags", "reason")
 _LONGEST = MAX_SOURCE + 10 * LONGEST_TITLE
 _PLACE = re.compile(r"(?:thread|post):[1-9][0-9]{0,8}|area:[a-z0-9][a-z0-9-]{0,59}")
@@ -201,7 +202,7 @@ def _was_sent(actor: Viewer, place: str, form: str, fields: Mapping[str, str]) -
     """Whether this came too late: its form was sent, or the version that it changes was changed by the same member."""
     what, _, where = place.partition(":")
     if what == "post":
-        own = (PostVersion.post_id == int(where)) & (PostVersion.editor_id == actor.id)
+        own = (PostVersion.post_id == int(where)) & written_by(actor, PostVersion.editor_id)
         base = PostVersion.version == _whole(fields.get("version", ""))
         return db.session.scalar(select(PostVersion.id).where(own, base)) is not None
     area = area_by_slug(where) if what == "area" else None

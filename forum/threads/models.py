@@ -51,7 +51,13 @@ class Thread(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     pinned: Mapped[bool] = mapped_column(default=False)
     locked: Mapped[bool] = mapped_column(default=False)
-    # A thread without a visible post is not shown in lists.
+    # Asked without a name: who started it is a member of state "protected" (`threads.protection`).
+    protected: Mapped[bool] = mapped_column(default=False)
+    # Waits for a facilitator: until then it is there for the asker and the facilitators alone, and in no list.
+    held: Mapped[bool] = mapped_column(default=False)
+    # Not there for the colleagues of the asker.
+    hidden: Mapped[bool] = mapped_column(default=False)
+    # A thread without a visible post, or one that is held, is not shown in lists.
     visible: Mapped[bool] = mapped_column(default=True)
     # The number of the newest post, deleted or not: numbers are never given twice.
     last_number: Mapped[int] = mapped_column(default=0)

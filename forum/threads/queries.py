@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, func, select, tuple_, union, union_all
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, select, tuple_, union, union_all
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from forum import clock
@@ -28,6 +28,7 @@ from forum.threads.models import (
     Thread,
     ThreadTag,
 )
+from forum.threads.protection import NOT_THE_ASKER, PERSONA_ID, PERSONA_NAME, acting, asked_by, with_persona, written_by
 from forum.threads.rules import may_see
 
 THREADS_A_PAGE = 30
@@ -179,7 +180,7 @@ STATES: Mapping[str, ColumnElement[bool]] = {
     "unanswered": (Thread.kind == "question") & (Thread.reply_count == 0),
     "helpful": Thread.helpful_count > 0,
     "recommended": Thread.recommended_count > 0,
-    "mine": Thread.author_id == VIEWER,
+    "mine": asked_by(),
 }
 _TAGGED = Thread.id.in_(select(ThreadTag.thread_id).where(ThreadTag.slug == bindparam("tag")))
 
@@ -214,7 +215,8 @@ def threads_of_area(viewer: Viewer, area_id: int, choice: Choice = Choice(), bef
 @cache
 def _of_area(kind: bool, state: str, tag: bool, sort: str, further: bool) -> AnySelect:
     """The statement for this choice: which threads is found in the index alone, what they show is read for these."""
-    ids = select(Thread.id).where(Thread.area_id == bindparam("area_id"), Thread.visible)
+    ids = select(Thread.id).join(Area, Area.id == Thread.area_id)
+    ids = ids.where(Thread.area_id == bindparam("area_id"), Thread.visible, may_see())
     for asked, condition in (
         (kind, Thread.kind == bindparam("kind")),
         (tag, _TAGGED),
@@ -377,39 +379,45 @@ def threads_unread(viewer: Viewer, area_id: int | None = None, before: str = "")
 
 _THREAD = _with_marker(
     _with_horizon(
-        select(
-            Thread.id,
-            Thread.slug,
-            Thread.title,
-            Thread.kind,
-            _tags,
-            Thread.created_at,
-            Thread.author_id,
-            Thread.last_number,
-            Thread.last_post_at,
-            Thread.reply_count,
-            Thread.organisation_count,
-            Thread.recommended_count,
-            Thread.pinned,
-            Thread.locked,
-            Thread.area_id,
-            Area.slug.label("area_slug"),
-            Area.title.label("area_title"),
-            Area.access,
-            facilitates().label("facilitates"),
-            ReadMarker.number.label("read_number"),
-            ReadMarker.read_at,
-            ReadMarker.kept_until,
-            _HORIZON.label("horizon"),
+        with_persona(
+            select(
+                Thread.id,
+                Thread.slug,
+                Thread.title,
+                Thread.kind,
+                _tags,
+                Thread.created_at,
+                Thread.author_id,
+                Thread.last_number,
+                Thread.last_post_at,
+                Thread.reply_count,
+                Thread.organisation_count,
+                Thread.recommended_count,
+                Thread.pinned,
+                Thread.locked,
+                Thread.protected,
+                Thread.held,
+                Thread.area_id,
+                Area.slug.label("area_slug"),
+                Area.title.label("area_title"),
+                Area.access,
+                and_(facilitates(), NOT_THE_ASKER).label("facilitates"),
+                PERSONA_ID,
+                PERSONA_NAME,
+                ReadMarker.number.label("read_number"),
+                ReadMarker.read_at,
+                ReadMarker.kept_until,
+                _HORIZON.label("horizon"),
+            )
+            .select_from(Thread)
+            .join(Area, Area.id == Thread.area_id)
         )
-        .select_from(Thread)
-        .join(Area, Area.id == Thread.area_id)
     )
 ).where(Thread.id == bindparam("thread_id"), may_see())
 
 
 def readable_thread(viewer: Viewer, thread_id: int) -> AnyRow | None:
-    """A thread with its area, the viewer's read marker, and up to when all is read."""
+    """A thread with its area, the viewer's read marker, up to when all is read, and as whom they act (`acting`)."""
     return read(_THREAD, {**_bound(viewer), "thread_id": thread_id}).first()
 
 
@@ -427,6 +435,7 @@ _POSTS = (
         Post.thanks_count.label("thanks"),
         Post.html,
         Member.name.label("author_name"),
+        (Member.state == "protected").label("nameless"),
         Organisation.name.label("organisation_name"),
         Organisation.city,
     )
@@ -503,11 +512,22 @@ def posts_since(viewer: Viewer, thread_id: int, number: int) -> int:
 
 @dataclass(frozen=True)
 class Opened:
-    """A thread that an actor was allowed to open, with what the rules ask about its area."""
+    """A thread that a viewer was allowed to open, with what the rules ask about its area.
+
+    `actor` is who acts in it: the viewer or, for the asker of a protected thread, the name it was asked under. All that
+    others may see is done as `actor`; what is the viewer's alone, as how far they have read, is kept for `viewer`.
+    """
 
     thread: Thread
     access: str
     facilitates: bool
+    viewer: Viewer
+    actor: Viewer
+
+    def acts(self, actor: Viewer) -> None:
+        """Stop who would do something under the own name and not the one they asked under: that is a bug."""
+        if self.thread.protected and actor.id != self.actor.id:
+            raise RuntimeError("an asker must act under the name that the thread gives them")
 
     @property
     def locked(self) -> bool:
@@ -515,27 +535,36 @@ class Opened:
         return self.thread.locked
 
     @property
+    def held(self) -> bool:
+        """Whether it waits for a facilitator."""
+        return self.thread.held
+
+    @property
     def author_id(self) -> int:
         """Who started it."""
         return self.thread.author_id
 
 
-_TO_CHANGE = select(Thread, Area.access, facilitates()).join(Area, Area.id == Thread.area_id).where(may_see())
+_TO_CHANGE = with_persona(
+    select(Thread, Area.access, and_(facilitates(), NOT_THE_ASKER).label("facilitates"), PERSONA_ID, PERSONA_NAME).join(
+        Area, Area.id == Thread.area_id
+    )
+).where(may_see())
 
 
-def open_thread(actor: Viewer, thread_id: int) -> Opened | None:
+def open_thread(viewer: Viewer, thread_id: int) -> Opened | None:
     """A thread to be changed; its row is locked first, so that numbers and facts come one by one."""
     lock(select(Thread.id).where(Thread.id == thread_id))
     anew = {"populate_existing": writing()}
     statement = _TO_CHANGE.where(Thread.id == thread_id)
-    row = db.session.execute(statement, {"viewer_id": actor.id}, execution_options=anew).first()
-    return Opened(*row) if row else None
+    row = db.session.execute(statement, {"viewer_id": viewer.id}, execution_options=anew).first()
+    return Opened(row.Thread, row.access, row.facilitates, viewer, acting(viewer, row)) if row else None
 
 
-def open_post(actor: Viewer, post_id: int) -> tuple[Opened, Post] | None:
+def open_post(viewer: Viewer, post_id: int) -> tuple[Opened, Post] | None:
     """A post to be changed, with its thread."""
     thread_id = db.session.scalar(select(Post.thread_id).where(Post.id == post_id))
-    opened = open_thread(actor, thread_id) if thread_id is not None else None
+    opened = open_thread(viewer, thread_id) if thread_id is not None else None
     post = db.session.get(Post, post_id, populate_existing=True) if opened else None
     return (opened, post) if opened and post else None
 
@@ -543,7 +572,7 @@ def open_post(actor: Viewer, post_id: int) -> tuple[Opened, Post] | None:
 def post_sent(actor: Viewer, send_key: str) -> Post | None:
     """The post that came from this form already, if it was sent before."""
     return (
-        db.session.scalar(select(Post).where(Post.author_id == actor.id, Post.send_key == send_key))
+        db.session.scalar(select(Post).where(written_by(actor, Post.author_id), Post.send_key == send_key))
         if send_key
         else None
     )

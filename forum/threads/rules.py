@@ -3,11 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, SQLColumnExpression
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, or_
 
 from forum import clock
 from forum.areas.rules import VIEWER, can_facilitate, may_read
 from forum.members.models import Viewer
+from forum.threads.models import Thread
+from forum.threads.protection import sees_guarded
 
 
 class InArea(Protocol):
@@ -30,6 +32,10 @@ class OfThread(InArea, Protocol):
         """Whether replies have ended."""
 
     @property
+    def held(self) -> bool:
+        """Whether it waits for a facilitator."""
+
+    @property
     def author_id(self) -> int:
         """Who started it."""
 
@@ -38,8 +44,14 @@ def may_see(viewer_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool]
     """The condition on Thread and its Area under which the viewer sees the thread and all that is in it.
 
     The viewer is bound as `viewer_id`; for many at once, as when a post is mailed, it is the column that holds them.
+    A question without a name may be held until a facilitator has looked at it, or hidden from the asker's colleagues.
     """
-    return may_read(viewer_id)
+    return and_(may_read(viewer_id), or_(is_common(), sees_guarded(viewer_id)))
+
+
+def is_common() -> ColumnElement[bool]:
+    """Whether everybody sees a Thread who sees its area: what is counted or indexed for all alike."""
+    return and_(~Thread.held, ~Thread.hidden)
 
 
 def kinds_to_start(viewer: Viewer, area: InArea) -> tuple[str, ...]:
@@ -54,9 +66,14 @@ def can_moderate(viewer: Viewer, area: InArea) -> bool:
     return can_facilitate(viewer, area.facilitates)
 
 
+def kinds_to_protect(viewer: Viewer, area: InArea, allowed: bool) -> tuple[str, ...]:
+    """The kinds of threads the viewer may start here without a name: questions, where the area allows it."""
+    return tuple(kind for kind in kinds_to_start(viewer, area) if kind == "question") if allowed else ()
+
+
 def can_reply(viewer: Viewer, thread: OfThread) -> bool:
-    """Everyone who reads may reply, until the thread is locked."""
-    return not thread.locked or can_moderate(viewer, thread)
+    """Everyone who reads may reply, until the thread is locked, and not before it is published."""
+    return not thread.held and (not thread.locked or can_moderate(viewer, thread))
 
 
 def can_edit(viewer: Viewer, thread: OfThread, author_id: int) -> bool:

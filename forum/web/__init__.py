@@ -19,6 +19,7 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     files,
     gallery,
     health,
+    held,
     home,
     inbox,
     later,

@@ -11,10 +11,10 @@ from forum.errors import Invalid, Missing
 from forum.notifications.queries import area_level
 from forum.search.similar import similar
 from forum.text import MAX_SOURCE
-from forum.threads.actions import LONGEST_TAG, start_thread
+from forum.threads.actions import LONGEST_TAG, ask_protected, start_thread
 from forum.threads.models import KINDS, LONGEST_TITLE, tag_slug
 from forum.threads.queries import SORTS, STATES, Choice, readable_thread, threads_of_area, threads_of_tag
-from forum.threads.rules import kinds_to_start
+from forum.threads.rules import kinds_to_protect, kinds_to_start
 from forum.web.door import route
 from forum.web.drafts import sent_from_here, writing
 from forum.web.pages import found, go_to_what_was_written, page, said, sent
@@ -92,7 +92,11 @@ def create(slug: str) -> Response:
     if sent("preview"):
         return _form(slug, kind, title, body, shown=rendered(body))
     try:
-        thread = start_thread(viewer(), area, kind, title, body, sent("send_key"))
+        if sent("protected"):
+            hidden = bool(sent("hidden"))
+            thread = ask_protected(viewer(), area, kind, title, body, sent("send_key"), hidden)
+        else:
+            thread = start_thread(viewer(), area, kind, title, body, sent("send_key"))
     except Invalid as problem:
         return _form(slug, kind, title, body, errors=said(problem), status=422)
     found(readable_thread(viewer(), thread.id))  # sent twice, it may have been moved out of sight in between
@@ -119,5 +123,8 @@ def _form(
         "areas/new.html", status, here="threads", area=area, kinds=kinds,
         kind=kind or form.fields.get("kind") or kinds[0], title=title, body=body or form.fields.get("body", ""),
         form=form, shown=shown, errors=errors or {},
+        protectable=bool(kinds_to_protect(viewer(), area, area.protected_allowed)),
+        protected=bool(sent("protected") or form.fields.get("protected")),
+        hidden=bool(sent("hidden") or form.fields.get("hidden")),
         longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE, similar=[] if errors else similar(viewer(), title, body),
     )  # fmt: skip

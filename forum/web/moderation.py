@@ -31,7 +31,7 @@ def do_flag(post_id: int) -> Response:
     """Tell the facilitators, and nobody else."""
     opened, post = found(open_post(viewer(), post_id))
     try:
-        flags.flag(viewer(), opened, post, sent("why"), sent("words"))
+        flags.flag(opened.actor, opened, post, sent("why"), sent("words"))
     except Invalid as problem:
         return _flag_form(post_id, said(problem), 422)
     return go(f"/posts/{post_id}/flag?done")
@@ -58,7 +58,7 @@ def decide(post_id: int) -> Response:
     """Decide on a flagged post; the next one follows."""
     opened, post = found(open_post(viewer(), post_id))
     try:
-        flags.decide(viewer(), opened, post, number(sent("seen")), sent("reason"), _act(opened, post))
+        flags.decide(opened.actor, opened, post, number(sent("seen")), sent("reason"), _act(opened, post))
     except Invalid as problem:
         return _queue(post_id, said(problem), 422)
     except Conflict as problem:
@@ -68,7 +68,7 @@ def decide(post_id: int) -> Response:
 
 def _act(opened: Opened, post: Post) -> Callable[[], ModerationEntry | None] | None:
     """The act that was chosen; none for a word alone."""
-    actor, reason, act = viewer(), sent("reason"), sent("act")
+    actor, reason, act = opened.actor, sent("reason"), sent("act")
     if act == "move":
         area = area_to_move_to()
         return lambda: actions.move(actor, opened, area, reason)
@@ -92,7 +92,8 @@ def area_to_move_to() -> int:
 def _queue(post_id: int, errors: dict[str, str] | None = None, status: int = 200, faster: str = "") -> Response:
     _admit()
     waiting = queries.queue(viewer())
-    chosen = next((row for row in waiting if row.id == post_id), waiting[0] if waiting else None)
+    flagged = [row for row in waiting if row.kind == "flag"]
+    chosen = next((row for row in flagged if row.id == post_id), flagged[0] if flagged else None)
     item = queries.flagged(viewer(), chosen.id) if chosen else None
     others = [area for area in readable_areas(viewer()) if item and area.id != item.post.area_id]
     return page(

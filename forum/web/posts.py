@@ -45,7 +45,7 @@ def show(post_id: int) -> Response:
 def edit(post_id: int) -> Response:
     """The form with the post's text."""
     opened, post = found(open_post(viewer(), post_id))
-    require(rules.can_edit(viewer(), opened, post.author_id))
+    require(rules.can_edit(opened.actor, opened, post.author_id))
     require(post.deleted_at is None, "post_deleted")
     return _edit_form(opened, post, queue=_flags())
 
@@ -54,7 +54,7 @@ def edit(post_id: int) -> Response:
 def update(post_id: int) -> Response:
     """Change a post; a facilitator who changes another's says why."""
     opened, post = found(open_post(viewer(), post_id))
-    require(rules.can_edit(viewer(), opened, post.author_id))
+    require(rules.can_edit(opened.actor, opened, post.author_id))
     body, title = sent("body"), sent("title") or opened.thread.title
     if sent("preview"):
         return _edit_form(opened, post, shown=rendered(body), queue=_flags())
@@ -71,7 +71,7 @@ def update(post_id: int) -> Response:
 
 
 def _save(opened: Opened, post: Post, body: str, title: str | None) -> None:
-    actor, version, reason, seen = viewer(), number(sent("version")), sent("reason"), _flags()
+    actor, version, reason, seen = opened.actor, number(sent("version")), sent("reason"), _flags()
     tags = sent("tags").split(",") if "tags" in request.form else None
     if seen:
         flags.decide(
@@ -107,7 +107,7 @@ def _edit_form(
     return page(
         "posts/edit.html", status, here="threads", thread=opened.thread, post=post, form=form, shown=shown, queue=queue,
         body=text["body"], title=text["title"], reason=text["reason"], tags=text["tags"],
-        theirs=theirs, errors=errors or {}, others=post.author_id != viewer().id or queue,
+        theirs=theirs, errors=errors or {}, others=post.author_id != opened.actor.id or queue,
         # After a conflict the form speaks of the version that is shown beside it.
         version=post.version if theirs else text["version"],
         longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE, longest_reason=LONGEST_REASON,
@@ -125,10 +125,10 @@ def do_delete(post_id: int) -> Response:
     """Delete a post; the gap offers to take it back."""
     opened, post = found(open_post(viewer(), post_id))
     try:
-        if post.author_id == viewer().id:
-            actions.delete_post(viewer(), opened, post)
+        if post.author_id == opened.actor.id:
+            actions.delete_post(opened.actor, opened, post)
         else:
-            moderation.delete_post(viewer(), opened, post, sent("reason"))
+            moderation.delete_post(opened.actor, opened, post, sent("reason"))
     except Invalid as problem:
         return _delete_form(post_id, said(problem), 422)
     return go(_place(opened, post))
@@ -136,11 +136,11 @@ def do_delete(post_id: int) -> Response:
 
 def _delete_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
     opened, post = found(open_post(viewer(), post_id))
-    require(rules.can_delete(viewer(), opened, post.author_id))
+    require(rules.can_delete(opened.actor, opened, post.author_id))
     require(post.deleted_at is None, "post_deleted")
     return page(
         "posts/delete.html", status, here="threads", thread=opened.thread, post=post, errors=errors or {},
-        extract=opening(post.html), others=post.author_id != viewer().id, reason=sent("reason"),
+        extract=opening(post.html), others=post.author_id != opened.actor.id, reason=sent("reason"),
         hours=settings().undo_hours, longest_reason=LONGEST_REASON,
     )  # fmt: skip
 
@@ -156,10 +156,10 @@ def do_restore(post_id: int) -> Response:
     """Bring a deleted post back."""
     opened, post = found(open_post(viewer(), post_id))
     try:
-        if viewer().id == post.author_id == post.deleted_by_id:
-            actions.restore_post(viewer(), opened, post, settings().undo_hours)
+        if opened.actor.id == post.author_id == post.deleted_by_id:
+            actions.restore_post(opened.actor, opened, post, settings().undo_hours)
         else:
-            moderation.restore_post(viewer(), opened, post, sent("reason"))
+            moderation.restore_post(opened.actor, opened, post, sent("reason"))
     except Invalid as problem:
         return _restore_form(post_id, said(problem), 422)
     return go(_place(opened, post))
@@ -170,10 +170,10 @@ def _restore_form(post_id: int, errors: dict[str, str] | None = None, status: in
     if post.deleted_at is None:
         return go(_place(opened, post))
     hours = settings().undo_hours
-    require(rules.can_restore(viewer(), opened, post.deleted_by_id, post.deleted_at, hours), "undo_too_late")
+    require(rules.can_restore(opened.actor, opened, post.deleted_by_id, post.deleted_at, hours), "undo_too_late")
     return page(
         "posts/restore.html", status, here="threads", thread=opened.thread, post=post, errors=errors or {},
-        extract=opening(post.html), others=not viewer().id == post.author_id == post.deleted_by_id,
+        extract=opening(post.html), others=not opened.actor.id == post.author_id == post.deleted_by_id,
         reason=sent("reason"), longest_reason=LONGEST_REASON,
     )  # fmt: skip
 
@@ -182,7 +182,7 @@ def _restore_form(post_id: int, errors: dict[str, str] | None = None, status: in
 def history(post_id: int) -> Response:
     """What the post said before: for its author and the facilitators."""
     opened, post = found(open_post(viewer(), post_id))
-    require(rules.can_see_history(viewer(), opened, post.author_id))
+    require(rules.can_see_history(opened.actor, opened, post.author_id))
     return page("posts/history.html", here="threads", thread=opened.thread, post=post, versions=versions(post.id))
 
 
@@ -197,7 +197,7 @@ def do_recommend(post_id: int) -> Response:
     """Recommend a post for something, with a reason."""
     opened, post = found(open_post(viewer(), post_id))
     try:
-        practices.recommend(viewer(), opened, post, sent("for_what"), sent("reason"))
+        practices.recommend(opened.actor, opened, post, sent("for_what"), sent("reason"))
     except Invalid as problem:
         return _recommend_form(post_id, said(problem), 422)
     return go(_place(opened, post))
@@ -208,7 +208,7 @@ def withdraw(post_id: int) -> Response:
     """Take a recommendation back, with a reason."""
     opened, post = found(open_post(viewer(), post_id))
     try:
-        practices.withdraw(viewer(), opened, post, sent("withdrawn_reason"))
+        practices.withdraw(opened.actor, opened, post, sent("withdrawn_reason"))
     except Invalid as problem:
         return _recommend_form(post_id, {"withdrawn_reason": sentence(problem)}, 422)
     return go(_place(opened, post))
@@ -218,15 +218,15 @@ def _recommend_form(post_id: int, errors: dict[str, str] | None = None, status: 
     opened, post = found(open_post(viewer(), post_id))
     require(post.deleted_at is None, "post_deleted")
     marks = standing_marks(post.id, "recommended")
-    mine = [mark for mark in marks if mark.member_id == viewer().id]
-    if not mine and not (marks and rules.can_moderate(viewer(), opened)):
-        require(post.author_id != viewer().id, "own_post")
+    mine = [mark for mark in marks if mark.member_id == opened.actor.id]
+    if not mine and not (marks and rules.can_moderate(opened.actor, opened)):
+        require(post.author_id != opened.actor.id, "own_post")
     return page(
         "posts/recommend.html", status, here="threads", thread=opened.thread, post=post, errors=errors or {},
-        extract=opening(post.html), mine=bool(mine), standing=marks, decides=decides(viewer(), opened),
-        may_withdraw=bool(mine) or (bool(marks) and rules.can_moderate(viewer(), opened)),
+        extract=opening(post.html), mine=bool(mine), standing=marks, decides=decides(opened.actor, opened),
+        may_withdraw=bool(mine) or (bool(marks) and rules.can_moderate(opened.actor, opened)),
         for_what=sent("for_what") or (marks[0].for_what if marks else ""), reason=sent("reason"),
-        withdrawn_reason=sent("withdrawn_reason"), own=post.author_id == viewer().id,
+        withdrawn_reason=sent("withdrawn_reason"), own=post.author_id == opened.actor.id,
         longest_for=LONGEST_FOR, longest_reason=LONGEST_REASON,
     )  # fmt: skip
 
@@ -235,7 +235,7 @@ def _recommend_form(post_id: int, errors: dict[str, str] | None = None, status: 
 def helpful(post_id: int) -> Response:
     """The asker says that this answer helped, or no longer."""
     opened, post = found(open_post(viewer(), post_id))
-    practices.say_helpful(viewer(), opened, post, helped=sent("on") == "1")
+    practices.say_helpful(opened.actor, opened, post, helped=sent("on") == "1")
     return go(_place(opened, post))
 
 
@@ -243,7 +243,7 @@ def helpful(post_id: int) -> Response:
 def thanks(post_id: int) -> Response:
     """Thank for this post, or take the thanks back."""
     opened, post = found(open_post(viewer(), post_id))
-    practices.thank(viewer(), post, thankful=sent("on") == "1")
+    practices.thank(opened.actor, opened, post, thankful=sent("on") == "1")
     return go(_place(opened, post))
 
 

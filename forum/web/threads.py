@@ -14,6 +14,7 @@ from forum.errors import Invalid, require
 from forum.i18n import sentence
 from forum.members.models import Viewer, initials
 from forum.moderation import actions as moderation
+from forum.moderation.queries import state_of_held
 from forum.notifications.inbox import counts, mark_thread_read
 from forum.notifications.queries import thread_level
 from forum.practices.queries import MarksOfThread, marks_of_thread
@@ -21,6 +22,7 @@ from forum.practices.rules import is_answer
 from forum.text import MAX_SOURCE, quote
 from forum.threads import actions, rules
 from forum.threads.models import POSTS_A_PAGE, page_of
+from forum.threads.protection import acting
 from forum.threads.queries import (
     Opened,
     attachments_of_page,
@@ -88,17 +90,18 @@ def _page(
 ) -> Response:
     first = (current - 1) * POSTS_A_PAGE + 1
     rows = posts_of_page(thread, current)
-    marks = marks_of_thread(reader, thread.id, first, first + POSTS_A_PAGE - 1)
+    me = acting(reader, thread)
+    marks = marks_of_thread(me, thread.id, first, first + POSTS_A_PAGE - 1)
     last = rows[-1].number if rows else 0
     seen = thread.last_number if is_read(thread) else last  # of what counts as read, all is
     unread = counts(reader)
     if seen > (thread.read_number or 0) or unread.entries:
         later(lambda: _note_read(reader, thread.id, seen, last))
     watched = thread_level(reader, thread.id)
-    moderates = rules.can_moderate(reader, thread)
-    asks = thread.kind == "question" and thread.author_id == reader.id
+    moderates = rules.can_moderate(me, thread)
+    asks = thread.kind == "question" and thread.author_id == me.id
     new_from, new_since = _newline(thread, rows)
-    may_reply = rules.can_reply(reader, thread)
+    may_reply = rules.can_reply(me, thread)
     form = writing(f"thread:{thread.id}", fresh=may_reply)
     return page(
         "threads/show.html",
@@ -106,13 +109,15 @@ def _page(
         here="threads",
         unread=unread,
         thread=thread,
-        posts=_posts(reader, thread, rows, marks, attachments_of_page(thread, current)),
+        me=me,
+        posts=_posts(me, thread, rows, marks, attachments_of_page(thread, current)),
         recommended=with_openings(marks.recommended, 200) if current == 1 else (),
         page_number=current,
         pages=pages,
         new_from=new_from,
         new_since=new_since,
         watched=watched,
+        held=state_of_held(thread.id) if thread.held else None,
         may=May(may_reply, True, asks, moderates),
         body=body or "\n\n".join(filter(None, (form.fields.get("body"), _quotation(reader, thread.id)))),
         reply_to=request.args.get("quote", "") or sent("reply_to") or form.fields.get("reply_to", ""),
@@ -141,7 +146,7 @@ def _newline(thread: AnyRow, rows: Sequence[AnyRow]) -> tuple[int, datetime | No
 
 
 def _posts(
-    reader: Viewer,
+    me: Viewer,
     thread: AnyRow,
     rows: Sequence[AnyRow],
     marks: MarksOfThread,
@@ -154,7 +159,7 @@ def _posts(
         recommended.setdefault(mark.post_id, []).append(mark)
     for mark in marks.pending:
         pending.setdefault(mark.post_id, []).append(mark)
-    mine = {mark.post_id for mark in (*marks.recommended, *marks.pending) if mark.member_id == reader.id}
+    mine = {mark.post_id for mark in (*marks.recommended, *marks.pending) if mark.member_id == me.id}
     hours, columns = settings().undo_hours, rows[0]._fields if rows else ()
     return [
         SimpleNamespace(
@@ -169,8 +174,8 @@ def _posts(
                 "attachments": attachments.get(row.id, ()),
                 "markable": is_answer(thread.kind, row.number),
                 "restorable": row.deleted_at is not None
-                and rules.can_restore(reader, thread, row.deleted_by_id, row.deleted_at, hours),
-                "deleted_by_me": row.deleted_by_id == reader.id,
+                and rules.can_restore(me, thread, row.deleted_by_id, row.deleted_at, hours),
+                "deleted_by_me": row.deleted_by_id == me.id,
             }
         )
         for row in rows
@@ -199,7 +204,7 @@ def create_post(thread_id: int) -> Response:
         return _show(thread_id, body=body, shown=rendered(body))
     opened = found(open_thread(viewer(), thread_id))
     try:
-        post = actions.reply(viewer(), opened, body, number(sent("reply_to")) or None, sent("send_key"))
+        post = actions.reply(opened.actor, opened, body, number(sent("reply_to")) or None, sent("send_key"))
     except Invalid as problem:
         return _show(thread_id, body=body, error=sentence(problem), status=422)
     sent_from_here(f"thread:{thread_id}")
@@ -225,7 +230,7 @@ def do_moderate(thread_id: int) -> Response:
 
 
 def _act(opened: Opened, act: str, reason: str) -> None:
-    actor = viewer()
+    actor = opened.actor
     if act in ("pin", "unpin"):
         moderation.pin(actor, opened, act == "pin", reason)
     elif act in ("lock", "unlock"):
@@ -247,5 +252,5 @@ def _moderate(thread_id: int, errors: dict[str, str] | None = None, status: int 
 
 def _required_to_moderate(thread_id: int) -> AnyRow:
     thread = found(readable_thread(viewer(), thread_id))
-    require(rules.can_moderate(viewer(), thread))
+    require(rules.can_moderate(acting(viewer(), thread), thread))
     return thread

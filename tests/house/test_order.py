@@ -30,7 +30,7 @@ ORDER = [
 ]
 # Inside a noun, in this order; a channel keeps its own.
 IN_A_NOUN = (
-    *("models", "trade", "passwords", "rules", "queries", "actions"),
+    *("models", "trade", "passwords", "protection", "rules", "queries", "actions"),
     *("reading", "drafts", "flags", "merging", "redaction"),
 )
 NOUNS = ("members", "areas", "threads", "practices", "moderation")

@@ -90,7 +90,7 @@ def plant(app: Flask) -> Planted:
         practices.recommend(bernd, _opened("bernd", thread), withdrawn, f"einst {word()}", f"damals {word()}")
         practices.withdraw(robert, opened, withdrawn, f"zurück wegen {word()}")
         practices.say_helpful(bernd, _opened("bernd", thread), answer, True)
-        practices.thank(bernd, answer, True)
+        practices.thank(bernd, _opened("bernd", thread), answer, True)
         first = _first(thread)
         moderation.edit_post(robert, opened, first, f"Nun {word()}.", 1, f"Anlass {word()}", f"Titel {word()}")
         moderation.delete_post(robert, opened, gone, f"Löschgrund {word()}")

@@ -1,0 +1,218 @@
+"""Questions without a name: who asks is told to nobody, and everything else works as in any thread."""
+
+from collections.abc import Callable, Iterator
+from html import unescape
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from forum.areas.actions import allow_protected
+from forum.areas.models import Area
+from forum.db import db, transaction
+from forum.members.models import Member
+from forum.members.queries import viewer_by_email
+from forum.outbox import Event
+from forum.practices.models import Mark
+from forum.threads import actions
+from forum.threads.models import Post, ReadMarker, Thread
+from forum.threads.queries import open_thread
+from tests.cast import Person, post_id
+
+TITLE, BODY = "Was tun, wenn die Leitung wegsieht?", "Ein Mieter droht, und bei uns im Haus sagt niemand etwas."
+
+
+@pytest.fixture(autouse=True)
+def allowed(app: Flask) -> None:
+    """The open area lets members ask without a name."""
+    with app.app_context(), transaction():
+        allow_protected(None, db.session.scalars(select(Area).where(Area.slug == "vermuellung")).one(), True)
+
+
+def asks(somebody: Person, **fields: str) -> int:
+    return somebody.asks(TITLE, BODY, protected="1", **fields)
+
+
+def publishes(somebody: Person, thread: int) -> None:
+    somebody.reads(f"/threads/{thread}")
+    assert somebody.sends(f"/threads/{thread}/publish").status_code == 200
+
+
+def row(app: Flask, thread: int) -> Thread:
+    with app.app_context():
+        return db.session.get_one(Thread, thread)
+
+
+def lists(somebody: Person) -> Iterator[str]:
+    """Where a thread would show: home, area, search, what is similar."""
+    for address in ("/", "/areas/vermuellung", "/search?q=Mieter+droht", "/areas/vermuellung/new?title=Mieter+droht"):
+        yield somebody.reads(address).text
+
+
+def test_a_facilitator_looks_first(frieda: Person, jonas: Person, robert: Person, work: Callable[[], int]) -> None:
+    thread = asks(frieda)
+    work()
+    for person in (frieda, robert):
+        assert person.reads(f"/threads/{thread}").status_code == 200
+        assert not any(TITLE in unescape(page) for page in lists(person))
+    assert frieda.reads(f"/threads/{thread}")
+    assert frieda.sees("Ihre Frage wartet auf eine Leitung")
+    assert jonas.reads(f"/threads/{thread}").status_code == 404
+    assert not any(TITLE in unescape(page) for page in lists(jonas))
+    assert robert.reads("/moderation/queue")
+    assert robert.sees(TITLE)
+    publishes(robert, thread)
+    work()
+    assert all(TITLE in unescape(page) for page in lists(jonas))
+    assert jonas.reads(f"/threads/{thread}")
+    assert jonas.sees("Kollegin A")
+    assert not jonas.sees("Frieda")
+    assert robert.reads("/moderation/queue")
+    assert not robert.sees(TITLE)
+
+
+def test_all_that_the_asker_does_is_done_under_the_name(
+    app: Flask, frieda: Person, jonas: Person, robert: Person, work: Callable[[], int]
+) -> None:
+    thread = asks(frieda)
+    publishes(robert, thread)
+    answer = jonas.replies(thread, "Wir sagen es der Geschäftsführung gemeinsam.")
+    own = frieda.replies(thread, "Danke, das versuche ich.")
+    frieda.reads(f"/threads/{thread}")
+    assert frieda.sees("Sie schreiben hier als „Kollegin A“")
+    frieda.sends(f"/posts/{answer}/thanks", on="1")
+    frieda.sends(f"/posts/{answer}/helpful", on="1")
+    frieda.recommends(answer)
+    frieda.sends(f"/posts/{own}/edit", body="Danke, das versuchen wir.", version="1")
+    frieda.sends(f"/posts/{own}/delete")
+    frieda.sends(f"/posts/{own}/restore")
+    assert frieda.page
+    assert frieda.page.status_code == 200
+    work()
+    with app.app_context():
+        frieda_id = db.session.scalars(select(Member.id).where(Member.uid == "frieda")).one()
+        persona = db.session.get_one(Thread, thread).author_id
+        assert set(db.session.scalars(select(Mark.member_id))) == {persona}
+        assert not db.session.scalars(select(Post).where(Post.author_id == frieda_id)).all()
+        assert frieda_id not in set(db.session.scalars(select(Event.actor_id).where(Event.name != "member.signed_in")))
+        assert db.session.scalars(select(ReadMarker.member_id).where(ReadMarker.member_id == persona)).all() == []
+        assert db.session.get_one(Post, answer).recommended
+    for person in (jonas, robert):
+        person.reads(f"/threads/{thread}")
+        assert person.sees("Danke, das versuchen wir.")
+        assert not person.sees("Frieda")
+    with app.app_context():
+        name = db.session.get_one(Member, persona)
+    assert jonas.reads(f"/members/{persona}").status_code == 404
+    jonas.replies(thread, f"@{name.handle} was sagen Sie?")
+    assert f'href="/members/{persona}"' not in jonas.reads(f"/threads/{thread}").text
+
+
+def test_an_asker_who_acts_as_themselves_is_a_bug(app: Flask, frieda: Person) -> None:
+    thread = asks(frieda)
+    first = post_id(app, thread, 1)
+    with app.app_context(), transaction():
+        asker = viewer_by_email("frieda@weserufer.example")
+        opened = asker and open_thread(asker, thread)
+        assert asker
+        assert opened
+        assert (opened.viewer, opened.actor.id) == (asker, opened.author_id)
+        with pytest.raises(RuntimeError):
+            actions.delete_post(asker, opened, db.session.get_one(Post, first))
+
+
+def test_sent_twice_it_is_asked_once(app: Flask, frieda: Person) -> None:
+    frieda.reads("/areas/vermuellung/new")
+    for _ in range(2):
+        frieda.sends(
+            "/areas/vermuellung/new", kind="question", title=TITLE, body=BODY, protected="1", send_key="einmal"
+        )
+    with app.app_context():
+        assert len(db.session.scalars(select(Thread)).all()) == 1
+
+
+def test_it_is_returned_with_a_reason_and_sent_again(frieda: Person, jonas: Person, robert: Person) -> None:
+    thread = asks(frieda)
+    robert.reads(f"/threads/{thread}/return")
+    assert robert.sends(f"/threads/{thread}/return", reason="").status_code == 422
+    robert.sends(f"/threads/{thread}/return", reason="Die Straße steht noch darin.")
+    assert robert.reads("/moderation/queue")
+    assert not robert.sees(TITLE)
+    frieda.reads(f"/threads/{thread}")
+    assert frieda.sees("Die Straße steht noch darin.")
+    assert frieda.sees(BODY)
+    assert robert.sends(f"/threads/{thread}/publish").status_code == 403
+    frieda.sends(f"/threads/{thread}/send-again")
+    assert robert.reads("/moderation/queue")
+    assert robert.sees(TITLE)
+    for somebody in (jonas, robert):
+        assert somebody.sends(f"/threads/{thread}/send-again").status_code in (403, 404)
+    publishes(robert, thread)
+    assert jonas.reads(f"/threads/{thread}").status_code == 200
+
+
+def test_colleagues_do_not_see_what_is_hidden_from_them(
+    app: Flask, jonas: Person, bernd: Person, aylin: Person, robert: Person, work: Callable[[], int]
+) -> None:
+    """Jonas and Bernd work for one organisation."""
+    thread = asks(jonas, hidden="1")
+    publishes(robert, thread)
+    work()
+    post = post_id(app, thread, 1)
+    for address in (f"/threads/{thread}", f"/posts/{post}", f"/threads/{thread}/news", f"/threads/{thread}/similar"):
+        assert bernd.reads(address).status_code == 404, address
+        assert aylin.reads(address).status_code == 200, address
+    assert not any(TITLE in unescape(page) for page in lists(bernd))
+    for person in (aylin, jonas):
+        assert person.reads("/areas/vermuellung")
+        assert person.sees(TITLE)
+        assert person.reads("/search?q=Mieter+droht")
+        assert not person.sees(TITLE)
+    answer = aylin.replies(thread, "Bei uns half ein Brief der Verwaltung.")
+    aylin.reads(f"/threads/{thread}")
+    jonas.recommends(answer)
+    assert aylin.reads("/practices")
+    assert aylin.sees("Brief der Verwaltung")
+    assert bernd.reads("/practices")
+    assert not bernd.sees("Brief der Verwaltung")
+
+
+def test_a_facilitator_who_asks_runs_everything_but_the_own_question(robert: Person, anke: Person) -> None:
+    thread = asks(robert)
+    assert robert.reads("/moderation/queue")
+    assert not robert.sees(TITLE)
+    robert.reads(f"/threads/{thread}")
+    assert not robert.sees("Veröffentlichen")
+    assert robert.sends(f"/threads/{thread}/publish").status_code == 403
+    publishes(anke, thread)
+    assert robert.reads(f"/threads/{thread}/moderate").status_code == 403
+
+
+def test_where_nobody_could_look_it_is_refused_with_its_text(robert: Person) -> None:
+    """All facilitators are Robert and his colleague Anke."""
+    robert.reads("/areas/vermuellung/new")
+    answer = robert.sends("/areas/vermuellung/new", kind="question", title=TITLE, body=BODY, protected="1", hidden="1")
+    assert answer.status_code == 422
+    assert robert.sees(BODY)
+    assert robert.sees("niemanden, der Ihre Frage zuerst ansehen könnte")
+
+
+@pytest.mark.parametrize(("area", "kind"), [("vermuellung", "strategy"), ("leitungskreis", "question")])
+def test_it_is_for_questions_where_the_area_allows_it(bernd: Person, area: str, kind: str) -> None:
+    bernd.reads(f"/areas/{area}/new")
+    answer = bernd.sends(f"/areas/{area}/new", kind=kind, title=TITLE, body=BODY, protected="1")
+    assert answer.status_code == 422
+    assert bernd.sees(BODY)
+
+
+def test_nothing_tells_when_it_was_asked(app: Flask, frieda: Person, robert: Person) -> None:
+    thread = asks(frieda)
+    asked = row(app, thread).created_at
+    frieda.reads(f"/posts/{post_id(app, thread, 1)}/edit")
+    frieda.sends(f"/posts/{post_id(app, thread, 1)}/edit", body=BODY + " Nun?", version="1")
+    publishes(robert, thread)
+    with app.app_context():
+        post = db.session.scalars(select(Post)).one()
+        published = db.session.get_one(Thread, thread)
+        assert post.edited_at is None
+        assert asked < published.created_at == published.last_post_at == post.created_at
