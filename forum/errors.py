@@ -82,6 +82,7 @@ SENTENCES = {
     "expertise_many": N_("Please name at most %(most)s things that you know about."),
     "telephone_invalid": N_("A telephone number has digits, spaces and signs like + and /."),
     "role_unknown": N_("This role does not exist: %(value)s"),
+    "theme_unknown": N_("This appearance does not exist: %(value)s"),
     "language_unknown": N_("This language does not exist: %(value)s"),
     "member_unknown": N_("There is no member with this address: %(value)s"),
     "last_administrator": N_("A network needs an administrator, and this is the last one."),

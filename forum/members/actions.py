@@ -15,6 +15,7 @@ from forum.errors import Invalid, Missing, Refused, require
 from forum.members import passwords, queries
 from forum.members.models import (
     ROLES,
+    THEMES,
     Guess,
     KnownDevice,
     Member,
@@ -331,6 +332,14 @@ def _telephone(text: str) -> str:
     if text and not _TELEPHONE.fullmatch(text):
         raise Invalid("telephone_invalid", "telephone")
     return text
+
+
+def choose_reading(actor: Viewer, theme: str, keys: bool) -> None:
+    """How pages look for the actor, and whether single keys do something."""
+    if theme not in THEMES:
+        raise Invalid("theme_unknown", "theme", value=theme[:20])
+    member = db.session.get_one(Member, actor.id)
+    member.theme, member.keys = theme, keys
 
 
 def change_password(actor: Viewer, present: str, new: str, repeated: str) -> None:

@@ -1,4 +1,4 @@
-"""A member's own settings: language, password, signed-in devices."""
+"""A member's own settings: language, password, signed-in devices, how one reads."""
 
 from flask import Response
 
@@ -30,6 +30,28 @@ def language() -> Response:
     """Speak another language."""
     actions.choose_language(viewer(), sent("language"))
     return go("/settings/account")
+
+
+@route("/settings/reading", allow="member")
+def reading() -> Response:
+    """How pages look, and whether single keys do something."""
+    return page("settings/reading.html", here="settings", errors={})
+
+
+@route("/settings/reading", allow="member", methods=("POST",))
+def choose_reading() -> Response:
+    """Choose that."""
+    try:
+        actions.choose_reading(viewer(), sent("theme"), keys=sent("keys") == "1")
+    except Invalid as problem:
+        return page("settings/reading.html", 422, here="settings", errors=said(problem))
+    return go("/settings/reading")
+
+
+@route("/settings/keys", allow="member")
+def keys() -> Response:
+    """What keys do; a script shows it where it is asked for."""
+    return page("settings/keys.html", here="settings")
 
 
 @route("/settings/account/password", allow="member", methods=("POST",))
