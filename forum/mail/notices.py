@@ -40,11 +40,18 @@ def _shared(home: House, row: AnyRow) -> Said:
     )  # fmt: skip
 
 
-def _flagged(home: House, _row: AnyRow) -> Said:
+def _flagged(home: House, row: AnyRow) -> Said:
+    if row.subject_id is None:
+        return Said(
+            _("A question without a name waits"), f"{home.url}/moderation/queue",
+            _("It is published when a facilitator has looked at it."), label=_("To the queue"),
+        )  # fmt: skip
     return Said(
         _("A post was flagged"), f"{home.url}/moderation/queue",
         _("A member asks the facilitators to look at it."), label=_("To the queue"),
     )  # fmt: skip
 
 
+# These come to one who asked without a name: a mail that lies about says neither that nor where.
+SECRET: frozenset[NotificationKind] = frozenset({"published", "returned", "opened"})
 LETTERS: dict[NotificationKind, Callable[[House, AnyRow], Said]] = {"shared": _shared, "flagged": _flagged}

@@ -1,12 +1,13 @@
 """What does not get through and which addresses are paused, for those who run the network.
 
-They see to whom a mail is and of which kind, never what it is about.
+They see to whom a mail is and of which kind, never what it is about. Of mails about a protected thread they do not see
+to whom either: who hears of a reply may be who asked.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, or_, select
 
 from forum import outbox
 from forum.db import AnyRow, db
@@ -14,7 +15,8 @@ from forum.errors import require
 from forum.mail.delivery import retry_dead
 from forum.mail.models import Bounce
 from forum.members.models import Member, Viewer
-from forum.notifications.models import OutgoingMail
+from forum.notifications.models import Notification, OutgoingMail
+from forum.threads.models import Post, Thread
 
 MOST_SHOWN = 100
 
@@ -35,10 +37,21 @@ def _mails(viewer: Viewer, which: ColumnElement[bool], order: SQLColumnExpressio
     require(viewer.is_administrator)
     statement = (
         select(
-            *(OutgoingMail.id, OutgoingMail.kind, OutgoingMail.attempts, OutgoingMail.answer, OutgoingMail.due_at),
-            *(OutgoingMail.done_at, Member.name.label("member_name")),
+            *(OutgoingMail.id, OutgoingMail.kind, OutgoingMail.attempts, OutgoingMail.due_at, OutgoingMail.done_at),
+            case((Thread.protected, None), else_=Member.name).label("member_name"),
+            # A mail server's answer says the address.
+            case((Thread.protected, None), else_=OutgoingMail.answer).label("answer"),
         )
         .join(Member, Member.id == OutgoingMail.member_id)
+        .outerjoin(Notification, (OutgoingMail.kind == "notification") & (Notification.id == OutgoingMail.subject_id))
+        .outerjoin(
+            Post,
+            or_(
+                Post.id == Notification.post_id,
+                (OutgoingMail.kind == "post") & (Post.id == OutgoingMail.subject_id),
+            ),
+        )
+        .outerjoin(Thread, Thread.id == func.coalesce(Post.thread_id, Notification.thread_id))
         .where(which)
         .order_by(order, OutgoingMail.id)
         .limit(MOST_SHOWN)

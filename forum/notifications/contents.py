@@ -99,7 +99,7 @@ NOTHING = Contents((), (), 0, (), (), (), (), 0, (), 0, ())
 _BETWEEN = and_(News.number > bindparam("after"), News.number <= bindparam("up_to"))
 _STANDS = Post.deleted_at.is_(None)
 _OF_OTHERS = Post.author_id != VIEWER
-_FOR_READER = and_(may_see(), level_of() == "digest")
+_FOR_READER = and_(may_see(), ~Thread.held, level_of() == "digest")
 
 
 def _of_news(*columns: Any) -> AnySelect:

@@ -16,6 +16,7 @@ from forum.notifications.recipients import (
     answer_entries,
     decision_entries,
     flag_entries,
+    held_entries,
     mark_entries,
     post_entries,
     post_recipients,
@@ -26,6 +27,9 @@ from forum.outbox import Event, on
 from forum.practices.models import Mark
 from forum.text import mentioned
 from forum.threads.models import Post, PostVersion, Thread
+
+# What an act on a question without a name is told as.
+OF_HELD: Mapping[str, NotificationKind] = {"publish": "published", "return": "returned"}
 
 
 @on("thread.started", "post.created", batch=20)
@@ -112,10 +116,23 @@ def tell_of_decisions(events: Sequence[Event]) -> None:
     entries = decision_entries([event.subject_id for event in events])
     with transaction():
         for row in entries:
+            kind = OF_HELD.get(row.act, "decision")
             notify(
-                "decision", [row.member_id], key=f"decision:{row.id}", at=row.at, thread_id=row.thread_id,
+                kind, [row.member_id], key=f"decision:{row.id}", at=row.at, thread_id=row.thread_id,
                 post_id=row.post_id if row.act != "delete" else None, by_id=row.by_id, subject_id=row.id,
+                by_mail=kind != "decision",
             )  # fmt: skip
+
+
+@on("thread.held", batch=50)
+def tell_of_held(events: Sequence[Event]) -> None:
+    """A question without a name: an entry for all who run the area, the asker too if it is one of them, and a mail."""
+    for event in events:
+        facilitators = held_entries(event.subject_id)
+        with transaction():
+            notify(
+                "flagged", facilitators, key=f"held:{event.id}", at=event.at, thread_id=event.subject_id, by_mail=True
+            )
 
 
 @on("post.flagged", batch=50)

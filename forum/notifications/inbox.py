@@ -94,7 +94,10 @@ _ENTRIES = (
         )
     )
     .outerjoin(_by, _by.id == Notification.by_id)
-    .outerjoin(ModerationEntry, (Notification.kind == "decision") & (ModerationEntry.id == Notification.subject_id))
+    .outerjoin(
+        ModerationEntry,
+        Notification.kind.in_(("decision", "returned")) & (ModerationEntry.id == Notification.subject_id),
+    )
     .outerjoin(Share, (Notification.kind == "shared") & (Share.id == Notification.subject_id))
     .order_by(Notification.id.desc())
 )

@@ -118,6 +118,14 @@ _FLAG_ENTRIES: AnySelect = (
     .join(Member, ~_is(Flag.member_id))
     .where(Flag.id.in_(bindparam("ids", expanding=True)), Flag.entry_id.is_(None), runs(Member.id), _HAS_INBOX)
 )
+_HELD_ENTRIES: AnySelect = (
+    select(Member.id)
+    .select_from(Thread)
+    .join(Area, Area.id == Thread.area_id)
+    .join(Member, runs(Member.id))
+    .where(Thread.id == bindparam("thread_id"), Thread.held, _HAS_INBOX)
+    .order_by(Member.id)
+)
 _ANSWER_ENTRIES: AnySelect = (
     select(
         *(Flag.id, Flag.entry_id, ModerationEntry.act, ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
@@ -208,6 +216,11 @@ def decision_entries(entry_ids: Collection[int]) -> Sequence[AnyRow]:
 def flag_entries(flag_ids: Collection[int]) -> Sequence[AnyRow]:
     """Who is told of these flags: all who run the area of the post, unless somebody has decided already."""
     return read(_FLAG_ENTRIES, {"ids": list(flag_ids)}).all()
+
+
+def held_entries(thread_id: int) -> Sequence[int]:
+    """Who is told that a question without a name waits: all who run its area and may see it."""
+    return read(_HELD_ENTRIES, {"thread_id": thread_id}).scalars().all()
 
 
 def answer_entries(entry_ids: Collection[int]) -> Sequence[AnyRow]:

@@ -41,7 +41,7 @@ from forum.threads.rules import (
 )
 from forum.tokens import new_key
 
-outbox.nobody_hears("thread.held", "thread.returned")
+outbox.nobody_hears("thread.returned")
 
 MOST_TAGS, LONGEST_TAG = 10, 40
 _LONGEST_SEND_KEY = 100

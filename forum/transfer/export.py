@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from forum.areas.models import Area, AreaMember
@@ -15,8 +15,12 @@ from forum.members import queries as members
 from forum.members.models import Member, Organisation
 from forum.practices.models import Mark
 from forum.threads.models import Post, Thread
+from forum.threads.rules import is_common
 from forum.transfer.archive import BATCH
 from forum.transfer.format import Thing, write_time
+
+# What is held or hidden stays here: elsewhere nobody would know from whom it has to be kept.
+_GOES_OUT = and_(Thread.visible, is_common())
 
 
 def export(out: Path) -> Iterator[int]:
@@ -66,10 +70,14 @@ def _organisations() -> Iterator[Thing]:
 
 
 def _people() -> Iterator[Thing]:
-    """A suspended member goes out without address: elsewhere nobody knows who must not be let in."""
+    """A suspended member goes out without address: elsewhere nobody knows who must not be let in.
+
+    A name that one asks under goes out as a person without address, and with it no word of who asked.
+    """
     statement = (
         select(Member, Organisation.uid)
         .outerjoin(Organisation, Organisation.id == Member.organisation_id)
+        .where(or_(Member.state != "protected", Member.id.in_(select(Thread.author_id).where(_GOES_OUT))))
         .order_by(Member.id)
     )
     for person, house in db.session.execute(statement):
@@ -92,7 +100,7 @@ def _threads() -> Iterator[Thing]:
     statement = (
         select(Thread, Area.slug)
         .join(Area, Area.id == Thread.area_id)
-        .where(Thread.visible)
+        .where(_GOES_OUT)
         .order_by(Thread.id)
         .options(selectinload(Thread.tagged))
     )
@@ -124,7 +132,7 @@ def _posts_after(thread_id: int, number: int) -> Any:
     return db.session.execute(
         select(Post, Thread.uid)
         .join(Thread, Thread.id == Post.thread_id)
-        .where(Thread.visible, or_(Post.deleted_at.is_(None), Post.number == 1), further)
+        .where(_GOES_OUT, or_(Post.deleted_at.is_(None), Post.number == 1), further)
         .order_by(Post.thread_id, Post.number)
         .limit(BATCH)
     ).all()
@@ -151,7 +159,7 @@ def _marks(people: dict[int, str]) -> Iterator[Thing]:
         select(Mark, Post.uid)
         .join(Post, Post.id == Mark.post_id)
         .join(Thread, Thread.id == Mark.thread_id)
-        .where(Mark.withdrawn_at.is_(None), Post.deleted_at.is_(None), Thread.visible)
+        .where(Mark.withdrawn_at.is_(None), Post.deleted_at.is_(None), _GOES_OUT)
         .order_by(Mark.id)
         .execution_options(yield_per=BATCH)
     )

@@ -93,7 +93,7 @@ def _entries(rows: Sequence[AnyRow]) -> list[Entry]:
 
 
 def _sentence(row: AnyRow) -> str:
-    if row.act and not row.to_flag:
+    if row.kind == "decision" and not row.to_flag:
         return _(DECISIONS[row.act], area=row.area_title)
     sentence = SENTENCES["flag answered" if row.to_flag else row.mark or row.kind]
     return _(sentence, name=row.by_name, what=row.for_what)

@@ -1,23 +1,31 @@
 """Questions without a name: who asks is told to nobody, and everything else works as in any thread."""
 
+import json
 from collections.abc import Callable, Iterator
+from email.message import EmailMessage
 from html import unescape
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from forum import clock
 from forum.areas.actions import allow_protected
 from forum.areas.models import Area
 from forum.db import db, transaction
 from forum.members.models import Member
 from forum.members.queries import viewer_by_email
+from forum.notifications.models import OutgoingMail
 from forum.outbox import Event
 from forum.practices.models import Mark
 from forum.threads import actions
 from forum.threads.models import Post, ReadMarker, Thread
 from forum.threads.queries import open_thread
+from forum.transfer.export import export
+from forum.transfer.format import check
 from tests.cast import Person, post_id
+from tests.mailbox import Mailbox
 
 TITLE, BODY = "Was tun, wenn die Leitung wegsieht?", "Ein Mieter droht, und bei uns im Haus sagt niemand etwas."
 
@@ -216,3 +224,99 @@ def test_nothing_tells_when_it_was_asked(app: Flask, frieda: Person, robert: Per
         published = db.session.get_one(Thread, thread)
         assert post.edited_at is None
         assert asked < published.created_at == published.last_post_at == post.created_at
+
+
+def told(somebody: Person) -> str:
+    """What the inbox says."""
+    return unescape(somebody.reads("/inbox").text)
+
+
+def said(mail: EmailMessage) -> str:
+    """All of a mail: headers, text and HTML."""
+    return f"{mail.as_string()}\n" + "\n".join(
+        part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"
+    )
+
+
+def test_the_asker_is_told_in_the_inbox_and_by_mails_that_say_nothing(
+    frieda: Person, jonas: Person, robert: Person, mailbox: Mailbox
+) -> None:
+    thread = asks(frieda)
+    assert "Frage ohne Namen wartet" in str(mailbox.to(robert)[-1]["Subject"])
+    assert "bittet die Leitung" in told(robert)
+    robert.sends(f"/threads/{thread}/return", reason="Die Straße steht noch darin.")
+    mailbox.arrives()
+    assert "Die Straße steht noch darin." in told(frieda)
+    frieda.sends(f"/threads/{thread}/send-again")
+    publishes(robert, thread)
+    mailbox.arrives()
+    assert "Ihre Frage ist veröffentlicht" in told(frieda)
+    mails = [said(mail) for mail in mailbox.to(frieda)]
+    assert len(mails) == 2
+    for secret in (TITLE, "Straße", "Kollegin", "Namen", "/threads/", "List-Id"):
+        assert not any(secret in mail for mail in mails), secret
+    mailbox.empty()
+    answer = jonas.replies(thread, "Wir sagen es der Geschäftsführung gemeinsam.")
+    [reply] = mailbox.to(frieda)
+    assert "gemeinsam" in said(reply)
+    assert "weil Sie hier jeden neuen Beitrag" in said(reply)  # as to anybody who follows the thread
+    assert "Jonas Brandt hat Ihnen geantwortet" in told(frieda)
+    mailbox.empty()
+    own = frieda.replies(thread, "Danke!")
+    jonas.sends(f"/posts/{own}/thanks", on="1")
+    frieda.sends(f"/posts/{answer}/helpful", on="1")
+    assert mailbox.to(frieda) == []
+    helped = said(mailbox.to(jonas)[-1])
+    assert "Kollegin A" in helped
+    assert "Frieda" not in helped
+
+
+def test_what_a_facilitator_does_reaches_the_asker_alone(
+    frieda: Person, jonas: Person, robert: Person, mailbox: Mailbox, app: Flask
+) -> None:
+    thread = asks(frieda)
+    publishes(robert, thread)
+    mailbox.empty()
+    robert.reads(f"/posts/{post_id(app, thread, 1)}/edit")
+    robert.sends(f"/posts/{post_id(app, thread, 1)}/edit", body="Anders.", version="1", reason="Ein Ort stand darin.")
+    mailbox.arrives()
+    assert "Ein Ort stand darin." in told(frieda)
+    assert mailbox.all() == []
+    jonas.reads(f"/posts/{post_id(app, thread, 1)}/flag")
+    frieda.sends(f"/posts/{jonas.replies(thread, 'So nicht.')}/flag", why="unkind")
+    assert robert.reads("/moderation/queue")
+    assert robert.sees("Kollegin A")
+    assert not robert.sees("Frieda")
+
+
+def test_those_who_look_after_mails_do_not_see_to_whom_they_are(
+    app: Flask, frieda: Person, anke: Person, robert: Person, jonas: Person, work: Callable[[], int]
+) -> None:
+    thread = asks(frieda)
+    publishes(robert, thread)
+    jonas.replies(thread, "Eine Antwort.")
+    work()
+    with app.app_context(), transaction():
+        mails = db.session.scalars(select(OutgoingMail)).all()
+        for mail in mails:
+            mail.state, mail.answer, mail.done_at = "dead", "550 <frieda@weserufer.example> unknown", clock.now()
+        assert {mail.kind for mail in mails} == {"post", "notification"}
+    assert anke.reads("/admin/mail")
+    assert anke.sees("zu einer Frage ohne Namen")
+    assert not anke.sees("Frieda")
+    assert not anke.sees("frieda@")
+
+
+def test_an_export_says_the_name_of_the_thread_alone(
+    app: Flask, frieda: Person, jonas: Person, robert: Person, tmp_path: Path
+) -> None:
+    publishes(robert, asks(frieda))
+    publishes(robert, asks(jonas, hidden="1"))
+    asks(frieda)
+    with app.app_context():
+        list(export(tmp_path / "out.ndjson"))
+    things = [json.loads(line) for line in (tmp_path / "out.ndjson").read_text().splitlines()]
+    [persona] = [thing for thing in things if thing["type"] == "person" and thing["name"] == "Kollegin A"]
+    assert (persona["email"], persona["organisation"], persona["role"]) == (None, None, "member")
+    assert [thing["author"] for thing in things if thing["type"] == "post"] == [persona["id"]]
+    check(tmp_path / "out.ndjson")
