@@ -45,13 +45,15 @@ _answered = _answered.union_all(
     .join(_parent, _parent.id == _answered.c.id)
     .where(_parent.reply_to_id.is_not(None), _answered.c.step < kinds.MOST_REFERENCES)
 )
-# The posts that each answers, directly and at last: the farthest first.
+_own = aliased(Post, name="own")
+# The posts of its thread that each answers, directly and at last: the farthest first.
 _ANSWERED: AnySelect = (
     select(
         *(_answered.c.post_id, Post.id, Post.uid, Post.message_id, Post.number, Post.deleted_at),
         Member.name.label("author"),
     )
-    .join(Post, Post.id == _answered.c.id)
+    .join(_own, _own.id == _answered.c.post_id)
+    .join(Post, and_(Post.id == _answered.c.id, Post.thread_id == _own.thread_id))
     .join(Member, Member.id == Post.author_id)
     .order_by(_answered.c.post_id, _answered.c.step.desc())
 )

@@ -1,17 +1,18 @@
 """What members choose about their mail: signed in on a page, or with the link that stands in each mail."""
 
-from sqlalchemy import select
+from sqlalchemy import literal, select, true
 
 from forum import clock, outbox
 from forum.areas.models import Area
 from forum.areas.queries import readable_area_by_id
-from forum.db import db, lock
+from forum.db import db, insert_into, lock
 from forum.errors import Invalid, Missing, Refused
-from forum.members.models import Viewer
+from forum.members.models import Member, Viewer
 from forum.notifications.digests import start
 from forum.notifications.models import LEVELS, RHYTHMS, SCOPES, AreaWatch, MailChoice, Scope, ThreadWatch
 from forum.notifications.queries import choice_of, last_stop, next_digest_of, thread_level, zones
 from forum.threads.models import Thread
+from forum.threads.queries import standing_thread
 
 outbox.nobody_hears("mail.chosen", "mail.stopped", "mail.resumed", "area.watched", "thread.watched")
 
@@ -63,14 +64,29 @@ def watch_area(actor: Viewer, area_id: int, level: str | None, notice: bool | No
 def watch_thread(actor: Viewer, thread_id: int, level: str | None) -> None:
     """Choose a level for a thread, none for that of its area."""
     _check(level is None or level in LEVELS, "level_unknown", "level")
+    thread_id = standing_thread(thread_id)
     if thread_level(actor, thread_id) is None:
         raise Missing
     if _set_thread(actor.id, thread_id, level):
         outbox.record("thread.watched", thread_id, actor.id)
 
 
+def carry_watch(source_id: int, target_id: int, all_levels: bool) -> None:
+    """Have who follows a thread, or started it, follow the one into which posts of it came; twice is once."""
+    watch = (ThreadWatch.thread_id == source_id) & (ThreadWatch.level != "off" if not all_levels else true())
+    mine = select(ThreadWatch.level).where(ThreadWatch.member_id == Member.id, ThreadWatch.thread_id == source_id)
+    asker = select(Member.id, literal(target_id), literal("notify")).join(Thread, Thread.author_id == Member.id)
+    for followers in (
+        select(ThreadWatch.member_id, literal(target_id), ThreadWatch.level).where(watch),
+        asker.where(Thread.id == source_id, Thread.merged_into_id.is_not(None), ~mine.exists()),
+    ):
+        new = insert_into(ThreadWatch).from_select(["member_id", "thread_id", "level"], followers)
+        db.session.execute(new.on_conflict_do_nothing())
+
+
 def stop(member_id: int, scope: Scope, number: int = 0) -> None:
     """Stop what a link speaks of: the mails of a thread, of an area, the digest, or all; twice is once."""
+    number = _standing(scope, number)
     before = _present(member_id, scope, number)
     if before != "off":
         _set(member_id, scope, number, "off")
@@ -91,12 +107,14 @@ def start_again(actor: Viewer) -> None:
 
 def resume(member_id: int, scope: Scope, number: int = 0) -> None:
     """Take a stop of late back, as if it had not been; twice is once."""
+    number = _standing(scope, number)
     if _take_back(member_id, scope, number):
         outbox.record("mail.resumed", member_id, member_id, scope=SCOPES.index(scope), number=number)
 
 
 def weekly_instead(member_id: int, scope: Scope, number: int = 0) -> None:
     """Have a digest instead of what was stopped of late: weekly, but for a thread or area in one's own rhythm."""
+    number = _standing(scope, number)
     if not _take_back(member_id, scope, number):
         return
     if scope in ("thread", "area"):
@@ -126,6 +144,11 @@ def _take_back(member_id: int, scope: Scope, number: int) -> bool:
         choice = _own_choice(member_id)
         choice.digest_at = next_digest_of(choice, stopped.at)
     return True
+
+
+def _standing(scope: Scope, number: int) -> int:
+    """What a link speaks of, where it stands now: a thread may have been merged since."""
+    return standing_thread(number) if scope == "thread" else number
 
 
 def _present(member_id: int, scope: Scope, number: int) -> str | None:

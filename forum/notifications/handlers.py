@@ -9,6 +9,7 @@ from forum.db import AnyRow, db, transaction
 from forum.members.models import SignInLink
 from forum.members.queries import people_by_handle
 from forum.moderation.models import ModerationEntry
+from forum.notifications.actions import carry_watch
 from forum.notifications.inbox import TO_FLAG, notify
 from forum.notifications.models import MailKind, NotificationKind
 from forum.notifications.outgoing import Due, dropped, due, patience
@@ -135,6 +136,17 @@ def tell_of_held(events: Sequence[Event]) -> None:
             )
 
 
+@on("thread.merged", "thread.split", batch=20)
+def carry_watches(events: Sequence[Event]) -> None:
+    """Posts that stand elsewhere now: who followed them, or asked the question, follows them there.
+
+    What was chosen there already stands. To have muted a thread that was merged is no reason to mute the other.
+    """
+    for event in events:
+        with transaction():
+            carry_watch(event.ids["from_thread_id"], event.subject_id, all_levels=event.name == "thread.split")
+
+
 @on("post.flagged", batch=50)
 def tell_of_flags(events: Sequence[Event]) -> None:
     """A flag: an entry for all who run the area, and a mail that says neither why nor by whom."""
@@ -214,7 +226,8 @@ def _marks_of(events: Sequence[Event]) -> Sequence[AnyRow]:
 
 def _opening_posts(thread_ids: Iterable[int]) -> dict[int, int]:
     """The first posts of these threads: thread → post."""
-    first = select(Post.thread_id, Post.id).where(Post.thread_id.in_(list(thread_ids)), Post.number == 1)
+    post_id = func.coalesce(Post.moved_to_id, Post.id).label("id")
+    first = select(Post.thread_id, post_id).where(Post.thread_id.in_(list(thread_ids)), Post.number == 1)
     return {row.thread_id: row.id for row in db.session.execute(first)}
 
 

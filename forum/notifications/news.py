@@ -83,4 +83,5 @@ def _is_news(event: Event) -> bool:
 def _post_of(event: Event) -> int:
     if event.name != "thread.started":
         return event.subject_id
-    return db.session.scalars(select(Post.id).where(Post.thread_id == event.subject_id, Post.number == 1)).one()
+    opening = select(func.coalesce(Post.moved_to_id, Post.id)).where(Post.thread_id == event.subject_id)
+    return db.session.scalars(opening.where(Post.number == 1)).one()

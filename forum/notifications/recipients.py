@@ -94,22 +94,34 @@ _MARKS = _STANDING_MARKS.where(_CAN_HEAR, Member.id == Post.author_id, level_of(
 _MARK_ENTRIES = _STANDING_MARKS.where(_HAS_INBOX, ~muted())
 
 _AUTHOR = func.coalesce(Post.author_id, Thread.author_id)
-_ALL_DECISIONS: AnySelect = with_choices(
-    select(
-        *(ModerationEntry.id, ModerationEntry.act, ModerationEntry.post_id, ModerationEntry.thread_id),
-        *(ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
-        *(Member.id.label("member_id"), _WITHOUT_CONTENT),
-    )
-    .select_from(ModerationEntry)
-    .join(Thread, Thread.id == ModerationEntry.thread_id)
-    .join(Area, Area.id == Thread.area_id)
-    .outerjoin(Post, Post.id == ModerationEntry.post_id)
-    .join(Member, and_(_is(_AUTHOR), Member.id != ModerationEntry.actor_id)),
-    Member.id,
-).where(ModerationEntry.id.in_(bindparam("ids", expanding=True)))
-_DECISIONS = _ALL_DECISIONS.where(_CAN_HEAR, Member.id == _AUTHOR)
-_DECISION_ENTRIES = _ALL_DECISIONS.where(_HAS_INBOX)
+_split_off = aliased(Post, name="split_off")
+# Of a split all hear who wrote what is in the new thread.
+_WROTE = (
+    select(_split_off.id)
+    .where(ModerationEntry.act == "split", _split_off.thread_id == ModerationEntry.thread_id)
+    .where(_is(_split_off.author_id), _split_off.created_at < ModerationEntry.at)
+    .exists()
+)
 
+
+def _decisions(concerned: ColumnElement[bool]) -> AnySelect:
+    decisions: AnySelect = (
+        select(
+            *(ModerationEntry.id, ModerationEntry.act, ModerationEntry.post_id, ModerationEntry.thread_id),
+            *(ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
+            *(Member.id.label("member_id"), _WITHOUT_CONTENT),
+        )
+        .select_from(ModerationEntry)
+        .join(Thread, Thread.id == ModerationEntry.thread_id)
+        .join(Area, Area.id == Thread.area_id)
+        .outerjoin(Post, Post.id == ModerationEntry.post_id)
+        .join(Member, and_(concerned, Member.id != ModerationEntry.actor_id))
+    )
+    return with_choices(decisions, Member.id).where(ModerationEntry.id.in_(bindparam("ids", expanding=True)))
+
+
+_DECISIONS = _decisions(Member.id == _AUTHOR).where(_CAN_HEAR)
+_DECISION_ENTRIES = _decisions(or_(_is(_AUTHOR), _WROTE)).where(_HAS_INBOX)
 _FLAG_ENTRIES: AnySelect = (
     select(Flag.id, Flag.post_id, Post.thread_id, Flag.member_id.label("by_id"), Flag.at, Member.id.label("member_id"))
     .join(Post, Post.id == Flag.post_id)

@@ -109,6 +109,13 @@ def refresh_marks(*post_ids: int) -> None:
     refresh_facts(*db.session.scalars(select(Post.thread_id).where(Post.id.in_(post_ids)).distinct()))
 
 
+def follow_posts(*thread_ids: int) -> None:
+    """Have marks stand in the thread of their post, after posts came into these threads."""
+    theirs = select(Post.thread_id).where(Post.id == Mark.post_id).scalar_subquery()
+    here = select(Post.id).where(Post.thread_id.in_(thread_ids))
+    db.session.execute(update(Mark).where(Mark.post_id.in_(here)).values(thread_id=theirs))
+
+
 def amounts() -> dict[str, Any]:
     """What a post's marks amount to, as expressions."""
     standing = (Mark.post_id == Post.id) & Mark.withdrawn_at.is_(None)

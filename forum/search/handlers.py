@@ -37,8 +37,9 @@ def warm_up() -> None:
     engine().find(understand(parse("Mietschulden"), engine().german), nowhere)
 
 
-@on("thread.started", "thread.retitled", "thread.moved", "post.created", "post.edited", "post.deleted",
-    "post.restored", "post.recommended", "recommendation.withdrawn", "post.helped", "post.file_read", "posts.imported",
+@on("thread.started", "thread.retitled", "thread.moved", "thread.merged", "thread.split",
+    "post.created", "post.edited", "post.deleted", "post.restored", "post.recommended", "recommendation.withdrawn",
+    "post.helped", "post.file_read", "posts.imported",
     batch=200, alone=True)  # fmt: skip
 def index_posts(events: Sequence[Event]) -> None:
     """Bring the index up to what the database says of the posts that changed."""
@@ -60,6 +61,7 @@ def _concerned(events: Sequence[Event]) -> set[int]:
             ids |= posts_between(event.subject_id, event.ids["last_id"])
         elif event.name.startswith("thread."):
             whole.add(event.subject_id)
+            openings.add(event.ids.get("from_thread_id", 0))
         else:
             ids.add(event.subject_id)
             # Whether a question is answered is told with its opening post.

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import JSON, ForeignKey, UniqueConstraint, and_, bindparam, delete, func, or_, select
+from sqlalchemy import JSON, ForeignKey, UniqueConstraint, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from forum import clock
@@ -114,6 +114,12 @@ def titles_of(viewer: Viewer, places: Sequence[str]) -> dict[str, str]:
     for thread_id, title, post_id in db.session.execute(statement, {"viewer_id": viewer.id}):
         found |= {f"thread:{thread_id}": title, f"post:{post_id}": title}
     return found
+
+
+def follow(source_id: int, target_id: int) -> None:
+    """Have what was written to one thread wait in the one it was merged into."""
+    there = f"thread:{target_id}"
+    db.session.execute(update(Draft).where(Draft.place == f"thread:{source_id}").values(place=there))
 
 
 def save_draft(actor: Viewer, place: str, form: str, seen: str, fields: Mapping[str, str]) -> Draft | None:

@@ -397,6 +397,7 @@ _THREAD = _with_marker(
                 Thread.locked,
                 Thread.protected,
                 Thread.held,
+                Thread.merged_into_id,
                 Thread.area_id,
                 Area.slug.label("area_slug"),
                 Area.title.label("area_title"),
@@ -421,6 +422,16 @@ def readable_thread(viewer: Viewer, thread_id: int) -> AnyRow | None:
     return read(_THREAD, {**_bound(viewer), "thread_id": thread_id}).first()
 
 
+_moved = aliased(Post, name="moved")
+# Where a post went is told to those who may see it there.
+_moved_to_title = (
+    select(Thread.title)
+    .join(_moved, _moved.thread_id == Thread.id)
+    .join(Area, Area.id == Thread.area_id)
+    .where(_moved.id == Post.moved_to_id, may_see())
+    .correlate(Post)
+    .scalar_subquery()
+)
 _POSTS = (
     select(
         Post.id,
@@ -433,6 +444,9 @@ _POSTS = (
         Post.recommended,
         Post.helpful,
         Post.thanks_count.label("thanks"),
+        Post.moved_to_id,
+        Post.came_from,
+        _moved_to_title.label("moved_to_title"),
         Post.html,
         Member.name.label("author_name"),
         (Member.state == "protected").label("nameless"),
@@ -446,10 +460,10 @@ _POSTS = (
 )
 
 
-def posts_of_page(thread: AnyRow, page: int) -> Sequence[AnyRow]:
-    """The posts of one page of a thread that was found readable, deleted ones as gaps."""
+def posts_of_page(viewer: Viewer, thread: AnyRow, page: int) -> Sequence[AnyRow]:
+    """The posts of one page of a thread that was found readable, deleted and moved ones as gaps."""
     first = (page - 1) * POSTS_A_PAGE + 1
-    bound = {"thread_id": thread.id, "first": first, "last": first + POSTS_A_PAGE - 1}
+    bound = {"viewer_id": viewer.id, "thread_id": thread.id, "first": first, "last": first + POSTS_A_PAGE - 1}
     return read(_POSTS, bound).all()
 
 
@@ -558,15 +572,52 @@ def open_thread(viewer: Viewer, thread_id: int) -> Opened | None:
     anew = {"populate_existing": writing()}
     statement = _TO_CHANGE.where(Thread.id == thread_id)
     row = db.session.execute(statement, {"viewer_id": viewer.id}, execution_options=anew).first()
+    if row and row.Thread.merged_into_id:
+        return open_thread(viewer, row.Thread.merged_into_id)
     return Opened(row.Thread, row.access, row.facilitates, viewer, acting(viewer, row)) if row else None
 
 
+def open_both(viewer: Viewer, one: int, other: int) -> tuple[Opened | None, Opened | None]:
+    """Two threads to be changed together, locked in one order, so that two who want both do not wait crosswise."""
+    lock(select(Thread.id).where(Thread.id.in_((one, other))).order_by(Thread.id))
+    return open_thread(viewer, one), open_thread(viewer, other)
+
+
 def open_post(viewer: Viewer, post_id: int) -> tuple[Opened, Post] | None:
-    """A post to be changed, with its thread."""
-    thread_id = db.session.scalar(select(Post.thread_id).where(Post.id == post_id))
-    opened = open_thread(viewer, thread_id) if thread_id is not None else None
+    """A post to be changed, with its thread; the number of a place that it left finds it too."""
+    row = db.session.execute(select(Post.thread_id, Post.moved_to_id).where(Post.id == post_id)).first()
+    if row and row.moved_to_id:
+        return open_post(viewer, row.moved_to_id)
+    opened = open_thread(viewer, row.thread_id) if row else None
     post = db.session.get(Post, post_id, populate_existing=True) if opened else None
+    if opened and post and post.thread_id != opened.thread.id:  # it was moved while we waited for its thread
+        return open_post(viewer, post_id)
     return (opened, post) if opened and post else None
+
+
+def standing_thread(thread_id: int) -> int:
+    """The number under which a thread stands now: its own, or that of the one it was merged into."""
+    lock(select(Thread.id).where(Thread.id == thread_id))
+    into = db.session.scalar(select(Thread.merged_into_id).where(Thread.id == thread_id))
+    return standing_thread(into) if into else thread_id
+
+
+def first_moved(thread_id: int) -> int | None:
+    """The post that opened a thread which was merged into another."""
+    places = select(Post.moved_to_id).where(Post.thread_id == thread_id, Post.moved_to_id.is_not(None))
+    return db.session.scalar(places.order_by(Post.number).limit(1))
+
+
+_MOVABLE: AnySelect = (
+    select(Post.id, Post.number, Post.author_id, Post.created_at, Post.deleted_at.is_not(None).label("deleted"))
+    .where(Post.thread_id == bindparam("thread_id"), Post.moved_to_id.is_(None))
+    .order_by(Post.number)
+)
+
+
+def movable_posts(opened: Opened) -> Sequence[AnyRow]:
+    """The posts that stand in a thread, deleted ones too."""
+    return read(_MOVABLE, {"thread_id": opened.thread.id}).all()
 
 
 def post_sent(actor: Viewer, send_key: str) -> Post | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import aliased, selectinload
 
 from forum.areas.models import Area, AreaMember
 from forum.db import db, on_postgres
@@ -120,7 +120,7 @@ def _posts(people: dict[int, str]) -> Iterator[Thing]:
             yield _deleted_opening(post, thread_uid, people) if post.deleted_at else {
                 "type": "post", "id": post.uid, "thread": thread_uid, "author": people[post.author_id],
                 "created_at": write_time(post.created_at), "body": post.body,
-                "reply_to": names.get(post.reply_to_id), "message_id": post.message_id,
+                "reply_to": names.get(post.id), "message_id": post.message_id,
                 "edited_at": post.edited_at and write_time(post.edited_at),
             }  # fmt: skip
         last = (rows[-1][0].thread_id, rows[-1][0].number)
@@ -138,10 +138,15 @@ def _posts_after(thread_id: int, number: int) -> Any:
     ).all()
 
 
-def _answered(posts: list[Post]) -> dict[int | None, str]:
-    """What these posts reply to, as far as it stands before them in the file."""
-    wanted = {post.reply_to_id for post in posts if post.reply_to_id}
-    found = select(Post.id, Post.uid).where(Post.id.in_(wanted), or_(Post.deleted_at.is_(None), Post.number == 1))
+def _answered(posts: list[Post]) -> dict[int, str]:
+    """What each of these posts replies to, as far as it stands before it in its thread, and so in the file."""
+    parent = aliased(Post)
+    found = (
+        select(Post.id, parent.uid)
+        .join(parent, (parent.id == Post.reply_to_id) & (parent.thread_id == Post.thread_id))
+        .where(Post.id.in_([post.id for post in posts]), parent.number < Post.number)
+        .where(or_(parent.deleted_at.is_(None), parent.number == 1))
+    )
     return dict(db.session.execute(found).all())
 
 

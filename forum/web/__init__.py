@@ -25,6 +25,7 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     later,
     mail,
     members,
+    merging,
     moderation,
     posts,
     practices,

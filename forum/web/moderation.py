@@ -5,6 +5,7 @@ from collections.abc import Callable
 from flask import Response, request
 
 from forum.areas.queries import readable_area_by_id, readable_areas, runs_any
+from forum.db import AnyRow
 from forum.errors import Conflict, Invalid, Missing, require
 from forum.i18n import sentence
 from forum.moderation import actions, flags, queries
@@ -70,8 +71,8 @@ def _act(opened: Opened, post: Post) -> Callable[[], ModerationEntry | None] | N
     """The act that was chosen; none for a word alone."""
     actor, reason, act = opened.actor, sent("reason"), sent("act")
     if act == "move":
-        area = area_to_move_to()
-        return lambda: actions.move(actor, opened, area, reason)
+        area = chosen_area()
+        return lambda: actions.move(actor, opened, area.id, reason)
     acts: dict[str, Callable[[], ModerationEntry | None]] = {
         "delete": lambda: actions.delete_post(actor, opened, post, reason),
         "lock": lambda: actions.lock(actor, opened, True, reason),
@@ -79,14 +80,14 @@ def _act(opened: Opened, post: Post) -> Callable[[], ModerationEntry | None] | N
     return acts.get(act)
 
 
-def area_to_move_to() -> int:
+def chosen_area() -> AnyRow:
     """The area that was chosen, if the viewer may bring a thread there."""
     if not sent("area"):
         raise Invalid("area_missing", "area")
     area = found(readable_area_by_id(viewer(), number(sent("area"))))
     # Where only facilitators start threads, only those of that area bring one in.
     require(area.access != "announcement" or rules.can_moderate(viewer(), area), "area_announcements_only")
-    return int(area.id)
+    return area
 
 
 def _queue(post_id: int, errors: dict[str, str] | None = None, status: int = 200, faster: str = "") -> Response:

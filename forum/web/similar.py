@@ -15,7 +15,7 @@ from forum.web.templating import rendered
 def show(thread_id: int) -> Response:
     """Threads that may be about the same; with "part" only the list, for the thread's own page."""
     thread = found(readable_thread(viewer(), thread_id))
-    opening = next((post for post in posts_of_page(thread, 1)[:1] if post.deleted_at is None), None)
+    opening = next((post for post in posts_of_page(viewer(), thread, 1)[:1] if post.deleted_at is None), None)
     text, number = (plain(opening.html), opening.id) if opening else ("", None)
     threads = similar(viewer(), thread.title, text, but_thread=thread.id, opening=number)
     if "part" in request.args:

@@ -26,6 +26,7 @@ from forum.threads.protection import acting
 from forum.threads.queries import (
     Opened,
     attachments_of_page,
+    first_moved,
     first_unread_number,
     is_read,
     marked,
@@ -37,7 +38,7 @@ from forum.threads.queries import (
 from forum.web.door import route
 from forum.web.drafts import sent_from_here, writing
 from forum.web.later import later
-from forum.web.moderation import area_to_move_to
+from forum.web.moderation import chosen_area
 from forum.web.pages import found, go, go_to_what_was_written, number, page, said, sent, with_openings
 from forum.web.posts import rendered
 from forum.web.session import settings, viewer
@@ -68,6 +69,8 @@ def show_named(thread_id: int, slug: str) -> Response:
 def _show(thread_id: int, slug: str = "", **form: Any) -> Response:
     reader = viewer()
     thread = found(readable_thread(reader, thread_id))
+    if thread.merged_into_id:
+        return go(f"/posts/{found(first_moved(thread.id))}")
     if slug and slug != thread.slug and not form:
         return go(f"/threads/{thread.id}-{thread.slug}?{request.query_string.decode(errors='replace')}".rstrip("?"))
     if "unread" in request.args:
@@ -89,7 +92,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     first = (current - 1) * POSTS_A_PAGE + 1
-    rows = posts_of_page(thread, current)
+    rows = posts_of_page(reader, thread, current)
     me = acting(reader, thread)
     marks = marks_of_thread(me, thread.id, first, first + POSTS_A_PAGE - 1)
     last = rows[-1].number if rows else 0
@@ -174,6 +177,7 @@ def _posts(
                 "attachments": attachments.get(row.id, ()),
                 "markable": is_answer(thread.kind, row.number),
                 "restorable": row.deleted_at is not None
+                and row.moved_to_id is None
                 and rules.can_restore(me, thread, row.deleted_by_id, row.deleted_at, hours),
                 "deleted_by_me": row.deleted_by_id == me.id,
             }
@@ -236,7 +240,7 @@ def _act(opened: Opened, act: str, reason: str) -> None:
     elif act in ("lock", "unlock"):
         moderation.lock(actor, opened, act == "lock", reason)
     elif act == "move":
-        moderation.move(actor, opened, area_to_move_to(), reason)
+        moderation.move(actor, opened, chosen_area().id, reason)
     else:
         raise Invalid("act_unknown", "act")
 

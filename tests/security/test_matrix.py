@@ -228,6 +228,10 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("members.organisation", "GET"): lambda person, state: (
         303 if person in GUESTS else 404 if state == "missing" else 200
     ),
+    ("merging.merge", "GET"): guarded(runs(200)),
+    ("merging.do_merge", "POST"): acts(runs(422)),  # into itself
+    ("merging.split", "GET"): guarded(runs(200)),
+    ("merging.do_split", "POST"): acts(runs(422)),  # nothing is chosen
     ("moderation.log", "GET"): member(200),
     ("moderation.flag", "GET"): guarded(flags(200)),
     ("moderation.do_flag", "POST"): acts(flags(303)),
@@ -324,6 +328,8 @@ FORMS: dict[str, dict[str, str]] = {
     "inbox.note_read": {"entry": "1"},
     "mail.save": {"rhythm": "daily", "weekday": "1", "hour": "8", "level": "notify"},
     "held.do_give_back": {"reason": "Grund"},
+    "merging.do_merge": {"into": "987", "reason": "Grund"},
+    "merging.do_split": {"title": "Neu", "reason": "Grund", "area": "1"},
     "moderation.do_flag": {"why": "unkind"},
     "moderation.decide": {"act": "dismiss", "reason": "Grund", "seen": "99"},
     "posts.preview": {"body": "Text"},
