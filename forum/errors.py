@@ -113,6 +113,7 @@ SENTENCES = {
     "reason_long": N_("The reason is too long: at most %(most)s characters."),
     "area_missing": N_("Please choose an area."),
     "merge_itself": N_("A thread cannot be merged into itself."),
+    "protected_stays": N_("A question without a name cannot be merged or split: that might show who asked."),
     "thread_unknown": N_("There is no such thread. Please paste its link."),
     "split_none": N_("Please choose the posts that are to be a thread of their own."),
     "split_all": N_("Please leave at least one post where it is. To put all of the thread elsewhere, move it."),

@@ -1,6 +1,7 @@
 """Merging threads and splitting posts off: each undoes the other, and every address goes on leading to its post."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from forum import outbox
@@ -21,8 +22,10 @@ from forum.threads.rules import can_moderate
 def merge(actor: Viewer, source: Opened, target: Opened, reason: str) -> ModerationEntry:
     """Have all of one thread stand behind the posts of another; its address leads there from now on."""
     reason = moderation.checked_reason(actor, source, reason)
-    require(can_moderate(actor, target))
+    require(can_moderate(target.actor, target))
     one, other = source.thread, target.thread
+    # Who asked without a name would act under the own name where the posts stand then.
+    require(not one.protected and not other.protected, "protected_stays")
     if one.id == other.id:
         raise Invalid("merge_itself", "into")
     posts = movable_posts(source)
@@ -40,6 +43,7 @@ def split(
 ) -> ModerationEntry:
     """Make a thread of its own of some posts; the door has found that the actor may bring one into that area."""
     reason, title = moderation.checked_reason(actor, source, reason), threads.checked_title(title)
+    require(not source.thread.protected, "protected_stays")
     standing = [post for post in movable_posts(source) if not post.deleted]
     posts = [post for post in standing if post.id in post_ids]
     if not posts or len(posts) == len(standing):
@@ -52,8 +56,7 @@ def split(
     before, after = _before(one, posts), _after(made)
     _move(actor, one, posts, made)
     outbox.record("thread.split", made.id, actor.id, from_thread_id=one.id)
-    opened = Opened(made, source.access, source.facilitates)
-    return moderation.log(actor, opened, "split", reason, before, after, area_id=one.area_id)
+    return moderation.log(actor, replace(source, thread=made), "split", reason, before, after, area_id=one.area_id)
 
 
 def _move(actor: Viewer, source: Thread, posts: Sequence[AnyRow], target: Thread) -> None:

@@ -58,7 +58,7 @@ def log(viewer: Viewer, before: int | None = None) -> Sequence[AnyRow]:
 
 
 # What waits for facilitators, one row for each thing with its kind, number and since when; each kind adds a statement.
-_FLAGGED: AnySelect = (
+_FLAGGED: AnySelect = with_persona(
     select(
         literal("flag").label("kind"),
         Flag.post_id.label("id"),
@@ -69,9 +69,8 @@ _FLAGGED: AnySelect = (
     .join(Post, Post.id == Flag.post_id)
     .join(Thread, Thread.id == Post.thread_id)
     .join(Area, Area.id == Thread.area_id)
-    .where(Flag.entry_id.is_(None), may_see(), runs())
     .group_by(Flag.post_id)
-)
+).where(Flag.entry_id.is_(None), may_see(), runs(), NOT_THE_ASKER)
 # Questions without a name; who facilitates does not decide on the own one.
 _HELD: AnySelect = with_persona(
     select(literal("held").label("kind"), Thread.id, Thread.created_at.label("since"))

@@ -1,13 +1,13 @@
 """What members choose about their mail: signed in on a page, or with the link that stands in each mail."""
 
-from sqlalchemy import literal, select, true
+from sqlalchemy import select
 
 from forum import clock, outbox
 from forum.areas.models import Area
 from forum.areas.queries import readable_area_by_id
-from forum.db import db, insert_into, lock
+from forum.db import db, lock
 from forum.errors import Invalid, Missing, Refused
-from forum.members.models import Member, Viewer
+from forum.members.models import Viewer
 from forum.notifications.digests import start
 from forum.notifications.models import LEVELS, RHYTHMS, SCOPES, AreaWatch, MailChoice, Scope, ThreadWatch
 from forum.notifications.queries import choice_of, last_stop, next_digest_of, thread_level, zones
@@ -69,19 +69,6 @@ def watch_thread(actor: Viewer, thread_id: int, level: str | None) -> None:
         raise Missing
     if _set_thread(actor.id, thread_id, level):
         outbox.record("thread.watched", thread_id, actor.id)
-
-
-def carry_watch(source_id: int, target_id: int, all_levels: bool) -> None:
-    """Have who follows a thread, or started it, follow the one into which posts of it came; twice is once."""
-    watch = (ThreadWatch.thread_id == source_id) & (ThreadWatch.level != "off" if not all_levels else true())
-    mine = select(ThreadWatch.level).where(ThreadWatch.member_id == Member.id, ThreadWatch.thread_id == source_id)
-    asker = select(Member.id, literal(target_id), literal("notify")).join(Thread, Thread.author_id == Member.id)
-    for followers in (
-        select(ThreadWatch.member_id, literal(target_id), ThreadWatch.level).where(watch),
-        asker.where(Thread.id == source_id, Thread.merged_into_id.is_not(None), ~mine.exists()),
-    ):
-        new = insert_into(ThreadWatch).from_select(["member_id", "thread_id", "level"], followers)
-        db.session.execute(new.on_conflict_do_nothing())
 
 
 def stop(member_id: int, scope: Scope, number: int = 0) -> None:

@@ -3,15 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy import and_, func, literal, or_, select, true, tuple_
 
-from forum.db import AnyRow, db, transaction
-from forum.members.models import SignInLink
+from forum.db import AnyRow, db, insert_into, transaction
+from forum.members.models import Member, SignInLink
 from forum.members.queries import people_by_handle
 from forum.moderation.models import ModerationEntry
-from forum.notifications.actions import carry_watch
 from forum.notifications.inbox import TO_FLAG, notify
-from forum.notifications.models import MailKind, NotificationKind
+from forum.notifications.models import MailKind, NotificationKind, ThreadWatch
 from forum.notifications.outgoing import Due, dropped, due, patience
 from forum.notifications.recipients import (
     answer_entries,
@@ -144,7 +143,7 @@ def carry_watches(events: Sequence[Event]) -> None:
     """
     for event in events:
         with transaction():
-            carry_watch(event.ids["from_thread_id"], event.subject_id, all_levels=event.name == "thread.split")
+            _carry_watches(event.ids["from_thread_id"], event.subject_id, all_levels=event.name == "thread.split")
 
 
 @on("post.flagged", batch=50)
@@ -184,6 +183,19 @@ def mail_sign_ins(events: Sequence[Event]) -> None:
     """A sign-in from a device that is new: mail at once, in case it was somebody else."""
     signed_in = select(Event.id, Event.actor_id.label("member_id"), Event.at)
     _mail_each("sign_in", db.session.execute(signed_in.where(Event.id.in_([event.id for event in events]))).all())
+
+
+def _carry_watches(source_id: int, target_id: int, all_levels: bool) -> None:
+    """Have who follows a thread, or started it, follow the one into which posts of it came; twice is once."""
+    watch = (ThreadWatch.thread_id == source_id) & (ThreadWatch.level != "off" if not all_levels else true())
+    mine = select(ThreadWatch.level).where(ThreadWatch.member_id == Member.id, ThreadWatch.thread_id == source_id)
+    asker = select(Member.id, literal(target_id), literal("notify")).join(Thread, Thread.author_id == Member.id)
+    for followers in (
+        select(ThreadWatch.member_id, literal(target_id), ThreadWatch.level).where(watch),
+        asker.where(Thread.id == source_id, Thread.merged_into_id.is_not(None), ~mine.exists()),
+    ):
+        new = insert_into(ThreadWatch).from_select(["member_id", "thread_id", "level"], followers)
+        db.session.execute(new.on_conflict_do_nothing())
 
 
 def _mail_post(post_id: int, member_ids: Collection[int], event: Event) -> None:

@@ -422,13 +422,13 @@ def readable_thread(viewer: Viewer, thread_id: int) -> AnyRow | None:
     return read(_THREAD, {**_bound(viewer), "thread_id": thread_id}).first()
 
 
-_moved = aliased(Post, name="moved")
+_gone = aliased(Post, name="gone")
 # Where a post went is told to those who may see it there.
 _moved_to_title = (
     select(Thread.title)
-    .join(_moved, _moved.thread_id == Thread.id)
+    .join(_gone, _gone.thread_id == Thread.id)
     .join(Area, Area.id == Thread.area_id)
-    .where(_moved.id == Post.moved_to_id, may_see())
+    .where(_gone.id == Post.moved_to_id, may_see())
     .correlate(Post)
     .scalar_subquery()
 )

@@ -31,11 +31,11 @@ def do_merge(thread_id: int) -> Response:
     typed = _NUMBER.fullmatch(sent("into").strip())
     source, target = open_both(viewer(), thread_id, int(typed[1]) if typed else 0)
     opened = found(source)
-    require(rules.can_moderate(viewer(), opened))
+    require(rules.can_moderate(opened.actor, opened))
     try:
         if target is None:
             raise Invalid("thread_unknown", "into")
-        merging.merge(viewer(), opened, target, sent("reason"))
+        merging.merge(opened.actor, opened, target, sent("reason"))
     except Invalid as problem:
         return _merge_form(thread_id, said(problem), 422)
     return go(f"/threads/{thread_id}")
@@ -63,7 +63,7 @@ def do_split(thread_id: int) -> Response:
     if sent("further"):
         chosen |= _behind(opened, chosen)
     try:
-        entry = merging.split(viewer(), opened, chosen, chosen_area(), sent("title"), sent("reason"))
+        entry = merging.split(opened.actor, opened, chosen, chosen_area(), sent("title"), sent("reason"))
     except Invalid as problem:
         return _split_form(thread_id, said(problem), 422, chosen)
     return go(f"/threads/{entry.thread_id}")
@@ -95,5 +95,5 @@ def _split_form(
 
 def _to_moderate(thread_id: int) -> Opened:
     opened = found(open_thread(viewer(), thread_id))
-    require(rules.can_moderate(viewer(), opened))
+    require(rules.can_moderate(opened.actor, opened))
     return opened
