@@ -97,6 +97,23 @@ class Member(Base):
     )
 
 
+class ContactMessage(Base):
+    """What a member wrote to another through the network, which shows neither address; kept for some weeks."""
+
+    __tablename__ = "contact_message"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    by_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    to_id: Mapped[int] = mapped_column(ForeignKey("member.id"), index=True)
+    subject: Mapped[str]
+    body: Mapped[str]
+    # The form's own key: the second of a double click is the first.
+    send_key: Mapped[str | None]
+    at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+    __table_args__ = (UniqueConstraint("by_id", "send_key"), Index(None, "by_id", "at"))
+
+
 class SignIn(Base):
     """One device that is signed in. The cookie holds the key, this row its fingerprint."""
 

@@ -29,6 +29,7 @@ _DOCUMENTS = (
         Post.recommended,
         Post.helpful,
         Thread.reply_count,
+        Thread.outcome,
     )
     .join(Thread, Thread.id == Post.thread_id)
     .join(Member, Member.id == Post.author_id)
@@ -97,6 +98,7 @@ def _document(row: AnyRow, files: Mapping[int, str]) -> Document:
         recommended=row.recommended,
         helpful=row.helpful,
         answered=row.reply_count > 0,
+        outcome=row.outcome or "",
         organisation_id=row.organisation_id,
         files=files.get(row.id, ""),
     )

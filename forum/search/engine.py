@@ -12,7 +12,7 @@ from forum.search.german import German
 
 KINDS = ("question", "strategy", "announcement")
 
-State = Literal["recommended", "helpful", "unanswered"]
+State = Literal["recommended", "helpful", "solved", "outcome", "unanswered"]
 STATES: tuple[State, ...] = get_args(State)
 Sort = Literal["relevance", "date"]
 Progress = Callable[[int], None]
@@ -48,6 +48,7 @@ class Document:
     recommended: bool = False
     helpful: bool = False
     answered: bool = False
+    outcome: str = ""
 
     @property
     def opens_thread(self) -> bool:

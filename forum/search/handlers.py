@@ -37,7 +37,7 @@ def warm_up() -> None:
     engine().find(understand(parse("Mietschulden"), engine().german), nowhere)
 
 
-@on("thread.started", "thread.retitled", "thread.moved", "thread.merged", "thread.split",
+@on("thread.started", "thread.retitled", "thread.moved", "thread.merged", "thread.split", "thread.outcome_told",
     "post.created", "post.edited", "post.deleted", "post.restored", "post.recommended", "recommendation.withdrawn",
     "post.helped", "post.file_read", "posts.imported",
     batch=200, alone=True)  # fmt: skip

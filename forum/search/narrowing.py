@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime
 import numpy as np
 
 from forum.search.engine import KINDS, STATES, Asked, Facets, Filters, State
-from forum.search.postings import ANSWERED, HELPFUL, OPENS_THREAD, RECOMMENDED, Mask
+from forum.search.postings import ANSWERED, ENDED, HELPFUL, OPENS_THREAD, RECOMMENDED, SOLVED, Mask
 from forum.search.segments import View
+
+_FLAGS: dict[State, int] = {"recommended": RECOMMENDED, "helpful": HELPFUL, "solved": SOLVED, "outcome": ENDED}
 
 
 class Narrowing:
@@ -56,7 +58,7 @@ class Narrowing:
             open_question: Mask = self._view.column("kind") == KINDS.index("question")
             open_question &= flags & (OPENS_THREAD | ANSWERED) == OPENS_THREAD
             return open_question
-        marked: Mask = (flags & (RECOMMENDED if state == "recommended" else HELPFUL)).astype(bool)
+        marked: Mask = (flags & _FLAGS[state]).astype(bool)
         return marked
 
     def facets(self, matched: Mask) -> Facets:

@@ -40,7 +40,7 @@ ROW = np.dtype(
         ("flags", "u1"),
     ]
 )
-RECOMMENDED, HELPFUL, ANSWERED, OPENS_THREAD = 1, 2, 4, 8
+RECOMMENDED, HELPFUL, ANSWERED, OPENS_THREAD, ENDED, SOLVED = 1, 2, 4, 8, 16, 32
 
 SEGMENTS_TO_MERGE = 8
 MOST_DOCUMENTS_MERGED = 4_000
@@ -231,6 +231,8 @@ def _row(document: Document, title_length: int, body_length: int) -> tuple[int, 
         RECOMMENDED * document.recommended
         | HELPFUL * document.helpful
         | ANSWERED * document.answered
+        | ENDED * bool(document.outcome)
+        | SOLVED * (document.outcome == "solved")
         | OPENS_THREAD * document.opens_thread
     )
     return (

@@ -19,7 +19,9 @@ from forum.members.queries import network, people_by_handle
 from forum.text import MAX_SOURCE, mentioned, render, slug, tidy
 from forum.threads.models import (
     KINDS,
+    LONGEST_NOTE,
     LONGEST_TITLE,
+    OUTCOMES,
     Attachment,
     CaughtUp,
     Mention,
@@ -39,6 +41,7 @@ from forum.threads.rules import (
     can_moderate,
     can_reply,
     can_restore,
+    can_tell_outcome,
     is_common,
     kinds_to_protect,
     kinds_to_start,
@@ -242,6 +245,21 @@ def restore_post(actor: Viewer, opened: Opened, post: Post, undo_hours: int) -> 
     refresh_facts(post.thread_id)
     count_threads(opened.thread.area_id)
     outbox.record("post.restored", post.id, actor.id, thread_id=post.thread_id)
+
+
+def tell_outcome(actor: Viewer, opened: Opened, outcome: str, note: str = "") -> None:
+    """Say how a question ended, or that it ended otherwise; replies stay possible."""
+    opened.acts(actor)
+    require(can_tell_outcome(actor, opened), "not_the_asker")
+    if outcome not in OUTCOMES:
+        raise Invalid("outcome_unknown", "outcome")
+    note = tidy(note).strip()
+    if len(note) > LONGEST_NOTE:
+        raise Invalid("words_long", "note", most=LONGEST_NOTE)
+    thread = opened.thread
+    if (thread.outcome, thread.outcome_note) != (outcome, note):
+        thread.outcome, thread.outcome_note, thread.outcome_at = outcome, note, clock.now()
+        outbox.record("thread.outcome_told", thread.id, actor.id)
 
 
 def mark_read(viewer_id: int, thread_id: int, number: int) -> None:

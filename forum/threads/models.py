@@ -18,9 +18,12 @@ from forum.text import slug
 Kind = Literal["question", "strategy", "announcement"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 LONGEST_TITLE, LONGEST_NOTE = 200, 500
+# How a question ended, in the words of who asked it.
+Outcome = Literal["solved", "partly", "not", "open"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 POSTS_A_PAGE = 20
 _MARKED = ("recommended", "helpful", "thanks_count")
-_NARROWS = ("kind", "reply_count", "recommended_count", "helpful_count", "author_id")
+_NARROWS = ("kind", "reply_count", "recommended_count", "helpful_count", "outcome", "author_id")
 
 
 class ThreadTag(Base):
@@ -71,12 +74,18 @@ class Thread(Base):
     thanks_count: Mapped[int] = mapped_column(default=0)
     # Where all of it stands now; its own address leads there.
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("thread.id"))
+    # Who asked was asked once, after some quiet weeks, how it ended; or said so unasked.
+    outcome: Mapped[str | None]
+    outcome_note: Mapped[str] = mapped_column(default="")
+    outcome_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    outcome_asked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     area: Mapped[Area] = relationship()
     tagged: Mapped[list[ThreadTag]] = relationship(order_by=ThreadTag.position)
 
     __table_args__ = (
         CheckConstraint("kind IN ('question', 'strategy', 'announcement')", name="kind"),
+        CheckConstraint("outcome IN ('solved', 'partly', 'not', 'open')", name="outcome"),
         # One for each way an area can be sorted. What an area is narrowed by stands in each as well: to leave out
         # 100,000 threads takes a look at the index, and none at the threads.
         Index("ix_thread_list", "area_id", "visible", "pinned", "last_post_at", "id", *_NARROWS),

@@ -95,6 +95,7 @@ _LIST = _with_marker(
             Thread.recommended_count,
             Thread.helpful_count.label("answered"),
             Thread.thanks_count,
+            Thread.outcome,
             Thread.pinned,
             Thread.locked,
             Area.slug.label("area_slug"),
@@ -180,6 +181,8 @@ STATES: Mapping[str, ColumnElement[bool]] = {
     "unanswered": (Thread.kind == "question") & (Thread.reply_count == 0),
     "helpful": Thread.helpful_count > 0,
     "recommended": Thread.recommended_count > 0,
+    "solved": Thread.outcome == "solved",
+    "outcome": Thread.outcome.is_not(None),
     "mine": asked_by(),
 }
 _TAGGED = Thread.id.in_(select(ThreadTag.thread_id).where(ThreadTag.slug == bindparam("tag")))
@@ -393,6 +396,9 @@ _THREAD = _with_marker(
                 Thread.reply_count,
                 Thread.organisation_count,
                 Thread.recommended_count,
+                Thread.outcome,
+                Thread.outcome_note,
+                Thread.outcome_at,
                 Thread.pinned,
                 Thread.locked,
                 Thread.protected,
@@ -542,6 +548,11 @@ class Opened:
         """Stop who would do something under the own name and not the one they asked under: that is a bug."""
         if self.thread.protected and actor.id != self.actor.id:
             raise RuntimeError("an asker must act under the name that the thread gives them")
+
+    @property
+    def kind(self) -> str:
+        """question, strategy or announcement."""
+        return self.thread.kind
 
     @property
     def locked(self) -> bool:

@@ -28,6 +28,10 @@ class OfThread(InArea, Protocol):
     """A thread as a page has read it, with its area."""
 
     @property
+    def kind(self) -> str:
+        """question, strategy or announcement."""
+
+    @property
     def locked(self) -> bool:
         """Whether replies have ended."""
 
@@ -95,3 +99,8 @@ def can_restore(viewer: Viewer, thread: OfThread, deleted_by_id: int | None, del
 def can_see_history(viewer: Viewer, thread: OfThread, author_id: int) -> bool:
     """Earlier versions may hold what was taken out on purpose: the author and the facilitators see them."""
     return viewer.id == author_id or can_moderate(viewer, thread)
+
+
+def can_tell_outcome(viewer: Viewer, thread: OfThread) -> bool:
+    """How a question ended is for the person to say who asked it, also after it was closed for replies."""
+    return thread.kind == "question" and viewer.id == thread.author_id

@@ -52,6 +52,7 @@ class May:
     recommend: bool
     helpful: bool
     moderate: bool
+    tell_outcome: bool
 
 
 @route("/threads/<int:thread_id>", allow="member")
@@ -121,7 +122,7 @@ def _page(
         new_since=new_since,
         watched=watched,
         held=state_of_held(thread.id) if thread.held else None,
-        may=May(may_reply, True, asks, moderates),
+        may=May(may_reply, True, asks, moderates, rules.can_tell_outcome(me, thread)),
         body=body or "\n\n".join(filter(None, (form.fields.get("body"), _quotation(reader, thread.id)))),
         reply_to=request.args.get("quote", "") or sent("reply_to") or form.fields.get("reply_to", ""),
         form=form,
