@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     session_idle_days: int = Field(7, ge=1, le=365, description="Days without a visit after which one signs in again.")
     session_days: int = Field(30, ge=1, le=365, description="Days after which one signs in again in any case.")
     link_days: int = Field(14, ge=1, le=90, description="Days for which a sign-in link works.")
+    contact_days: int = Field(90, ge=1, le=3650, description="Days for which what members write to each other is kept.")
+    help_after_days: int = Field(
+        3, ge=1, le=30, description="Working days without an answer after which two members are asked to help."
+    )
+    outcomes_a_day: int = Field(20, ge=0, le=1000, description="Members at most who are asked on one day how it ended.")
     undo_hours: int = Field(24, ge=0, le=720, description="Hours in which an author can take a deletion back.")
     draft_days: int = Field(180, ge=1, le=3650, description="Days after which a draft nobody went on with is deleted.")
     request_megabytes: int = Field(2, ge=1, le=1024, description="Largest form that is accepted, in megabytes.")

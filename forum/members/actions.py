@@ -16,6 +16,7 @@ from forum.members import passwords, queries
 from forum.members.models import (
     ROLES,
     THEMES,
+    ContactMessage,
     Guess,
     KnownDevice,
     Member,
@@ -28,7 +29,7 @@ from forum.members.models import (
     Viewer,
     device_name,
 )
-from forum.members.rules import can_administer, can_sign_in
+from forum.members.rules import can_administer, can_sign_in, can_write_to
 from forum.text import slug, tidy
 from forum.tokens import fingerprint, new_key
 
@@ -39,6 +40,7 @@ _LINK_IN_NAME = re.compile(r"://|www\.|@|\.(?:com|de|net|org|info|eu)\b", re.IGN
 LONGEST_NAME = 120
 MOST_EXPERTISE, LONGEST_EXPERTISE = 12, 40
 LONGEST_FUNCTION, LONGEST_ABOUT = 100, 1000
+MESSAGES_A_DAY, LONGEST_SUBJECT, LONGEST_MESSAGE = 20, 120, 5000
 _TELEPHONE = re.compile(r"\+?[0-9][0-9 ()/.–-]{2,38}")
 
 outbox.nobody_hears(
@@ -281,7 +283,7 @@ def describe(
     profile = _own_profile(actor)
     profile.function = _short(function, "function", LONGEST_FUNCTION)
     profile.expertise = _expertise(expertise)
-    profile.about = _about(about)
+    profile.about = _long(about, "about", LONGEST_ABOUT)
     profile.telephone = _telephone(telephone)
     profile.takes_messages, profile.takes_questions = takes_messages, takes_questions
     outbox.record("member.described", actor.id, actor.id)
@@ -291,6 +293,31 @@ def show_photo(actor: Viewer, digest: str | None) -> None:
     """Show this stored picture of the actor, or none any more."""
     _own_profile(actor).photo = digest
     outbox.record("member.described", actor.id, actor.id)
+
+
+def write_to(
+    actor: Viewer, member: Member, subject: str, body: str, send_key: str = "", answered: ContactMessage | None = None
+) -> ContactMessage:
+    """Write to a colleague, who gets it in the inbox and by mail without an address; sent twice it is one message."""
+    mine = (ContactMessage.by_id == actor.id) & (ContactMessage.send_key == tidy(send_key)[:100])
+    if send_key and (sent := db.session.scalar(select(ContactMessage).where(mine))):
+        return sent
+    answers = answered is not None and (answered.by_id, answered.to_id) == (member.id, actor.id)
+    require(can_write_to(actor, member, answers), "takes_no_messages")
+    lock(select(Member.id).where(Member.id == actor.id))
+    require(queries.messages_of_late(actor) < MESSAGES_A_DAY, "too_many_messages")
+    message = ContactMessage(
+        by_id=actor.id,
+        to_id=member.id,
+        subject=_filled(_short(subject, "subject", LONGEST_SUBJECT), "subject", "subject_empty"),
+        body=_filled(_long(body, "body", LONGEST_MESSAGE), "body", "body_empty"),
+        send_key=tidy(send_key)[:100] or None,
+        at=clock.now(),
+    )
+    db.session.add(message)
+    db.session.flush()
+    outbox.record("member.written_to", message.id, actor.id)
+    return message
 
 
 def _own_profile(actor: Viewer) -> Profile:
@@ -320,10 +347,16 @@ def _expertise(phrases: Iterable[str]) -> list[str]:
     return list(kept.values())
 
 
-def _about(text: str) -> str:
+def _long(text: str, field: str, most: int) -> str:
     text = tidy(text).strip()
-    if len(text) > LONGEST_ABOUT:
-        raise Invalid("words_long", "about", most=LONGEST_ABOUT)
+    if len(text) > most:
+        raise Invalid("words_long", field, most=most)
+    return text
+
+
+def _filled(text: str, field: str, otherwise: str) -> str:
+    if not any(map(str.isalnum, text)):
+        raise Invalid(otherwise, field)
     return text
 
 

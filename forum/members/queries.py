@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from forum import clock
 from forum.db import AnyRow, AnySelect, at_most, db, read
 from forum.members.models import (
+    ContactMessage,
     Guess,
     Member,
     Network,
@@ -158,6 +159,18 @@ def who_said_something(viewer: Viewer) -> Sequence[AnyRow]:  # noqa: ARG001 - ev
 def colleagues(viewer: Viewer, organisation_id: int) -> Sequence[AnyRow]:  # noqa: ARG001 - see above
     """The members of an organisation by name, one more than are shown."""
     return read(_OF_ORGANISATION, {"organisation_id": organisation_id}).all()
+
+
+def message(viewer: Viewer, message_id: int) -> ContactMessage | None:
+    """A message, for the two whom it concerns."""
+    own = or_(ContactMessage.by_id == viewer.id, ContactMessage.to_id == viewer.id)
+    return db.session.scalar(select(ContactMessage).where(ContactMessage.id == message_id, own))
+
+
+def messages_of_late(viewer: Viewer) -> int:
+    """How many messages the viewer has written within a day."""
+    late = (ContactMessage.by_id == viewer.id) & (ContactMessage.at > clock.now() - timedelta(days=1))
+    return db.session.scalar(select(func.count()).select_from(ContactMessage).where(late)) or 0
 
 
 def people_by_handle(handles: Iterable[str]) -> Mapping[str, tuple[int, str]]:

@@ -13,6 +13,12 @@ def listed() -> ColumnElement[bool]:
     return Member.state == "active"
 
 
+def can_write_to(actor: Viewer, member: Member, answers: bool = False) -> bool:
+    """Colleagues write to each other, unless the other wants no messages; an answer always reaches who wrote."""
+    takes_messages = member.profile is None or member.profile.takes_messages
+    return member.state == "active" and member.id != actor.id and (answers or takes_messages)
+
+
 def can_administer(actor: Viewer) -> bool:
     """Roles, suspension and organisations are the administrators'."""
     return actor.is_administrator
