@@ -3,7 +3,7 @@
 from flask import Flask
 
 from forum import config, db, web
-from forum.notifications import handlers, news  # noqa: F401 - who hears of what hears of it when imported
+from forum.notifications import contact, handlers, helping, news  # noqa: F401 - who hears of what hears of it when imported
 from forum.search import meaning
 from forum.search.engine import Engine
 from forum.search.postgres_engine import PostgresEngine

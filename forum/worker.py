@@ -16,6 +16,9 @@ from forum.config import Settings
 from forum.db import db, transaction
 from forum.mail.delivery import deliver_some, forget_old_files
 from forum.notifications import digests
+from forum.notifications.contact import forget_old_messages
+from forum.notifications.helping import ask_for_help
+from forum.notifications.outcome import ask_for_outcomes
 from forum.notifications.outgoing import forget_old_mails
 from forum.search import handlers as search
 from forum.search import missed
@@ -47,6 +50,8 @@ def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
     log.info("the worker is at work")
     chores = [
         Chore(_begin_digests, every=60, in_parts=True),
+        Chore(partial(ask_for_help, settings), every=600),
+        Chore(partial(ask_for_outcomes, settings), every=3600),
         Chore(search.heal, every=20),
         Chore(search.mend_drift, every=3600),
         Chore(search.learn_words, every=DAY),
@@ -100,6 +105,7 @@ def _begin_digests() -> bool:
 
 def _forget_old(settings: Settings) -> None:
     with transaction():
+        forget_old_messages(settings.contact_days)
         missed.forget_old()
         forget_old_mails()
         drafts.forget_old(settings.draft_days, settings.undo_hours)

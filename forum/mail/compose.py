@@ -233,7 +233,7 @@ def _prepare_notifications(home: House, mails: Sequence[OutgoingMail]) -> dict[i
 
     def make(reader: Reader, mail_id: int, subject_id: int) -> Made:
         row, message_id = rows[subject_id], home.addresses.message_id_of_mail(mail_id)
-        secret = row.kind in notices.SECRET
+        secret = notices.is_secret(row)
         shown, place = (None, None) if secret else found.get(row.post_id, (None, None))
         if secret or asked[subject_id]:
             return Made(kinds.notification_notice(home, message_id, place).to(reader))

@@ -14,7 +14,7 @@ from typing import Any
 from forum import text
 from forum.i18n import gettext as _
 from forum.i18n import languages, ngettext, speaking
-from forum.mail import kinds, templates
+from forum.mail import kinds, notices, templates
 from forum.mail.compose import house
 from forum.mail.kinds import Place, Row, Shown, Telling, Told
 from forum.mail.letter import House, Letter, List, Seen
@@ -101,7 +101,16 @@ def _letters(home: House, demo: "_Demo") -> Iterator[tuple[str, Letter]]:
         words="Das wäre auch etwas für euren Fall in der Nordstraße.", with_post=True,
     )  # fmt: skip
     yield "shared", kinds.notification(home, named(9), said, shown, place)
+    yield "contact", kinds.notification(home, named(10), _contact(home))
+    yield "asked", kinds.notification(home, named(11), notices.asked(home, of_question.thread_id), asked, of_question)
+    said = notices.outcome(home, of_question.thread_id)
+    yield "outcome", kinds.notification(home, named(12), said, asked, of_question)
     yield "test", kinds.test(home, named(8))
+
+
+def _contact(home: House) -> kinds.Said:
+    body = "Guten Tag, Herr Tamm,\n\nbei Ihrem Treffen fiel das Wort Umzugspaket. Darf ich einmal anrufen?"
+    return notices.contact(home, 1, "Frieda Moor", "Umzugspaket", body)
 
 
 def _answer(home: House, demo: "_Demo") -> Letter:

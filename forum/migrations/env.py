@@ -9,6 +9,7 @@ import forum.areas.models
 import forum.mail.models
 import forum.members.models
 import forum.moderation.models
+import forum.notifications.helping
 import forum.notifications.models
 import forum.outbox
 import forum.practices.models

@@ -130,6 +130,11 @@ def helps(person: str, state: str) -> int:
     return 303 if person == "asker" and state not in ("deleted", "announcement") else 403
 
 
+def tells_outcome(status: int) -> Rule_:
+    """How a question ended is for the person who asked to say, whatever became of it."""
+    return lambda person, state: status if person == "asker" and state != "announcement" else 403
+
+
 def starts(status: int) -> Rule_:
     def rule(person: str, state: str) -> int:
         return status if state != "announcement" or moderates(person, state) else 403
@@ -212,6 +217,9 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("held.give_back", "GET"): guarded(lambda _person, _state: 403),
     ("held.do_give_back", "POST"): acts(lambda _person, _state: 403),
     ("held.send_again", "POST"): acts(lambda _person, _state: 403),
+    ("helping.asked", "GET"): guarded(lambda _person, _state: 404),  # nobody was asked here
+    ("helping.answer", "POST"): acts(lambda _person, _state: 404),
+    ("helping.unanswered", "GET"): member(200),
     ("home.show", "GET"): anyone(200),
     ("inbox.show", "GET"): member(200),
     ("inbox.note_read", "POST"): member(303, guest=401),
@@ -232,11 +240,17 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("merging.do_merge", "POST"): acts(runs(422)),  # into itself
     ("merging.split", "GET"): guarded(runs(200)),
     ("merging.do_split", "POST"): acts(runs(422)),  # nothing is chosen
+    ("messages.show", "GET"): member(404),  # nobody has written here
+    ("messages.write", "POST"): lambda person, state: (
+        401 if person in GUESTS else 404 if state == "missing" else 403 if person == "author" else 303
+    ),
     ("moderation.log", "GET"): member(200),
     ("moderation.flag", "GET"): guarded(flags(200)),
     ("moderation.do_flag", "POST"): acts(flags(303)),
     ("moderation.queue", "GET"): facilitates(200),
     ("moderation.decide", "POST"): acts(runs(303)),
+    ("outcome.show", "GET"): guarded(tells_outcome(200)),
+    ("outcome.tell", "POST"): acts(tells_outcome(303)),
     ("posts.preview", "POST"): member(200, guest=401),
     ("posts.show", "GET"): reads(303),
     ("posts.edit", "GET"): guarded(edits(200)),
@@ -311,9 +325,10 @@ WITHOUT_THING = {
 } | {
     *("members.index", "members.organisations", "moderation.log", "moderation.queue", "posts.preview"),
     *("unread.show", "unread.catch_up", "unread.undo"),
+    "helping.unanswered",
 }
 # These are of people, whom every member may know.
-OF_PEOPLE = {"members.show", "members.photo", "members.organisation"}
+OF_PEOPLE = {"members.show", "members.photo", "members.organisation", "messages.show", "messages.write"}
 
 FORMS: dict[str, dict[str, str]] = {
     "access.do_sign_in": {"email": "niemand@weserufer.example", "password": "falsch und lang"},
@@ -332,6 +347,9 @@ FORMS: dict[str, dict[str, str]] = {
     "merging.do_split": {"title": "Neu", "reason": "Grund", "area": "1"},
     "moderation.do_flag": {"why": "unkind"},
     "moderation.decide": {"act": "dismiss", "reason": "Grund", "seen": "99"},
+    "helping.answer": {"answer": "no"},
+    "messages.write": {"subject": "Eine Frage", "body": "Guten Tag"},
+    "outcome.tell": {"outcome": "solved"},
     "posts.preview": {"body": "Text"},
     "posts.update": {"body": "Anders", "version": "1", "reason": "Grund"},
     "posts.do_delete": {"reason": "Grund"},
@@ -389,6 +407,7 @@ def address(app: Flask, rule: Rule, thing: Thing, state: str) -> str:
         "post_id": thing.post,
         "attachment_id": thing.attachment,
         "member_id": 987 if state == "missing" else 1,
+        "message_id": 1,
         "organisation_id": 987 if state == "missing" else 1,
         "group_id": 1,
         "search_id": 1,
