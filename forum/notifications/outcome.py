@@ -1,14 +1,13 @@
 """How did it turn out? Who asked is asked once, some quiet weeks after the last post."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import aliased
 
 from forum import clock
 from forum.config import Settings
-from forum.db import AnyRow, AnySelect, db, read, transaction
+from forum.db import AnySelect, db, read, transaction
 from forum.members.models import Member
 from forum.members.rules import listed
 from forum.notifications.inbox import notify
@@ -22,51 +21,40 @@ def ask_for_outcomes(settings: Settings) -> int:
     """Ask of some questions how they ended: so many a day, and each member about one a week."""
     room = settings.outcomes_a_day - len(_asked_within(timedelta(days=1)))
     asked_of_late = _asked_within(timedelta(weeks=1))
-    chosen = [pair for pair in _candidates() if pair[1] not in asked_of_late][: max(0, room)]
-    for thread_id, member_id in chosen:
+    quiet = read(_QUIET, {"before": clock.now() - QUIET}).all()
+    chosen = [row for row in quiet if row.member_id not in asked_of_late][: max(0, room)]
+    for row in chosen:
         with transaction():
-            _ask(thread_id, member_id)
+            _ask(row.thread_id, row.member_id)
     return len(chosen)
 
 
-def _asked_within(time: timedelta) -> list[int]:
-    """Who was asked of late, each as often."""
-    late = select(Thread.id, Thread.author_id).where(Thread.outcome_asked_at > clock.now() - time)
-    return [member_id for _, member_id in _askers(db.session.execute(late).all())]
-
-
+# Behind a name that protects stands a member, who is asked.
+_who_asked = behind(Thread.author_id)
 _other = aliased(Thread, name="other")
-_last_asked = select(func.max(_other.outcome_asked_at)).where(_other.author_id == Thread.author_id).scalar_subquery()
-_latest = func.max(Thread.id)
+_last_asked = select(func.max(_other.outcome_asked_at)).where(_other.author_id == Member.id).scalar_subquery()
+_latest = func.max(Thread.id).label("thread_id")
+# Of each member's quiet questions the latest; first who was not asked for longest.
 _QUIET: AnySelect = (
-    select(_latest, Thread.author_id)
-    .join(Member, Member.id == Thread.author_id)
+    select(_latest, Member.id.label("member_id"))
+    .select_from(Thread)
+    .join(Member, Member.id == _who_asked)
     .where(
         Thread.kind == "question",
         Thread.visible,
         Thread.outcome.is_(None),
         Thread.outcome_asked_at.is_(None),
         Thread.last_post_at < bindparam("before", type_=Thread.last_post_at.type),
-        or_(listed(), Member.state == "protected"),
+        listed(),
     )
-    .group_by(Thread.author_id)
+    .group_by(Member.id)
     .order_by(_last_asked.is_not(None), _last_asked, _latest.desc())
 )
 
 
-def _candidates() -> list[tuple[int, int]]:
-    """Of each member's quiet questions the latest, with whom to ask; first who was not asked for longest."""
-    rows = read(_QUIET, {"before": clock.now() - QUIET}).all()
-    by_member: dict[int, int] = {}
-    for thread_id, member_id in _askers(rows):
-        by_member.setdefault(member_id, thread_id)
-    return [(thread_id, member_id) for member_id, thread_id in by_member.items()]
-
-
-def _askers(rows: Sequence[AnyRow]) -> list[tuple[int, int]]:
-    """Threads and their authors, with whom to ask in place of these: behind a name that protects stands a member."""
-    told = behind([author_id for _, author_id in rows])
-    return [(thread_id, told.get(author_id, author_id)) for thread_id, author_id in rows]
+def _asked_within(time: timedelta) -> list[int]:
+    """Who was asked of late, each as often."""
+    return list(db.session.scalars(select(_who_asked).where(Thread.outcome_asked_at > clock.now() - time)))
 
 
 def _ask(thread_id: int, member_id: int) -> None:

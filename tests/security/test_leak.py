@@ -25,7 +25,7 @@ from forum.areas.models import Area, AreaMember
 from forum.db import db, transaction
 from forum.mail.addresses import addresses as mail_addresses
 from forum.members.actions import suspend
-from forum.members.models import Member
+from forum.members.models import Member, Organisation
 from forum.moderation import actions as moderation
 from forum.moderation import flags
 from forum.notifications import actions as mails
@@ -91,6 +91,7 @@ def plant(app: Flask) -> Planted:
         practices.withdraw(robert, opened, withdrawn, f"zurück wegen {word()}")
         practices.say_helpful(bernd, _opened("bernd", thread), answer, True)
         practices.thank(bernd, _opened("bernd", thread), answer, True)
+        actions.tell_outcome(bernd, _opened("bernd", thread), "solved", f"Ausgang {word()}")
         first = _first(thread)
         moderation.edit_post(robert, opened, first, f"Nun {word()}.", 1, f"Anlass {word()}", f"Titel {word()}")
         moderation.delete_post(robert, opened, gone, f"Löschgrund {word()}")
@@ -154,6 +155,8 @@ def searches(words: list[str]) -> Iterator[str]:
         "state=recommended",
         "state=helpful",
         "state=unanswered",
+        "state=solved",
+        "state=outcome",
         "kind=strategy",
         "kind=question",
         "sort=date",
@@ -175,12 +178,18 @@ def addresses(app: Flask, planted: Planted) -> Iterator[str]:
     with app.app_context():
         most = {
             table.__name__: (db.session.scalar(select(func.max(table.id))) or 0) + 2
-            for table in (Thread, Post, Attachment, Member)
+            for table in (Thread, Post, Attachment, Member, Organisation)
         }
     for rule in app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or rule.endpoint in ("assets.file", "access.welcome"):
             continue
-        ranges = {"thread_id": "Thread", "post_id": "Post", "attachment_id": "Attachment", "member_id": "Member"}
+        ranges = {
+            "thread_id": "Thread",
+            "post_id": "Post",
+            "attachment_id": "Attachment",
+            "member_id": "Member",
+            "organisation_id": "Organisation",
+        }
         names = re.findall(r"<(?:\w+:)?(\w+)>", rule.rule)
         number = next((ranges[name] for name in names if name in ranges), "")
         for value in range(1, most[number]) if number else (0,):
@@ -213,7 +222,7 @@ def addresses(app: Flask, planted: Planted) -> Iterator[str]:
             yield f"/areas/{slug}?tag=x&state=mine&sort={sort}"
         for kind in ("question", "strategy", "announcement"):
             yield f"/areas/{slug}?kind={kind}"
-        for state in ("unanswered", "recommended", "unread", "helpful", "mine"):
+        for state in ("unanswered", "recommended", "unread", "helpful", "solved", "outcome", "mine"):
             yield f"/areas/{slug}?state={state}"
         yield f"/practices?area={slug}"
         yield f"/search?q=Schimmel&area={slug}"
