@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from forum import clock, outbox
 from forum.areas.models import Area
-from forum.areas.rules import VIEWER
+from forum.areas.rules import VIEWER, runs
 from forum.config import Settings
 from forum.db import AnyRow, AnySelect, Base, UTCDateTime, at_most, db, lock, read, transaction
 from forum.errors import Missing
@@ -21,7 +21,7 @@ from forum.outbox import Event, on
 from forum.search.people import fitting
 from forum.text import extract, plain
 from forum.threads.models import Post, Thread, ThreadTag
-from forum.threads.protection import asked_by, runs
+from forum.threads.protection import asked_by
 from forum.threads.queries import STATES
 from forum.threads.rules import may_see
 

@@ -2,9 +2,9 @@
 
 from flask import Response, request
 
+from forum.areas.queries import runs_any
 from forum.db import AnyRow
 from forum.notifications import helping
-from forum.search.thesaurus import can_edit
 from forum.threads.queries import readable_thread
 from forum.web.door import route
 from forum.web.pages import found, go, number, page, sent
@@ -43,5 +43,5 @@ def unanswered() -> Response:
     older = f"/moderation/unanswered?before={shown[-1].id}" if len(rows) > len(shown) else ""
     return page(
         "moderation/unanswered.html", here="moderation", threads=shown, older=older,
-        newer="/moderation/unanswered" if "before" in request.args else "", runs=can_edit(viewer()),
+        newer="/moderation/unanswered" if "before" in request.args else "", runs=runs_any(viewer()),
     )  # fmt: skip

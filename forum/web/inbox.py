@@ -34,6 +34,7 @@ SENTENCES = {
     "returned": N_("Your question has come back to you"),
     "opened": N_("Two administrators have opened your name"),
     "contact": N_("%(name)s has written to you"),
+    "written": N_("Your copy of a message"),
 }
 
 
@@ -95,14 +96,19 @@ def _entries(rows: Sequence[AnyRow]) -> list[Entry]:
 def _sentence(row: AnyRow) -> str:
     if row.kind == "decision" and not row.to_flag:
         return _(DECISIONS[row.act], area=row.area_title)
-    sentence = SENTENCES["flag answered" if row.to_flag else row.mark or row.kind]
-    return _(sentence, name=row.by_name, what=row.for_what)
+    own_copy = row.kind == "contact" and row.by_id == viewer().id
+    key = "flag answered" if row.to_flag else "written" if own_copy else row.mark or row.kind
+    return _(SENTENCES[key], name=row.by_name, what=row.for_what)
 
 
 def _address(row: AnyRow) -> str:
     """Where the entry leads: to the post, the thread, or who wrote; facilitators to what waits for them."""
     if row.kind == "flagged":
         return "/moderation/queue"
+    if row.kind == "contact":
+        return f"/messages/{row.subject_id}"
+    if row.kind in ("asked", "outcome"):
+        return f"/threads/{row.thread_id}/{row.kind}"
     if row.post_id:
         return f"/posts/{row.post_id}"
     return f"/threads/{row.thread_id}" if row.thread_id else f"/members/{row.by_id}"

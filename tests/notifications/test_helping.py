@@ -11,7 +11,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select
 
-from forum.areas.actions import name_member
+from forum.areas.actions import allow_protected, name_member
 from forum.areas.models import Area
 from forum.config import Settings
 from forum.db import db, transaction
@@ -249,3 +249,23 @@ def test_the_list_goes_on_by_key(app: Flask) -> None:
         assert "Nr04." not in page
         older = page.partition('rel="next"')[0].rpartition('href="')[2].partition('"')[0]
         assert "Nr04." in robert.reads(older).text
+
+
+def test_a_question_without_a_name_goes_to_others_and_says_nothing_of_who_asks(app: Flask, settings: Settings) -> None:
+    """Jonas asks without a name: he is not asked himself, and his colleagues are as good as others."""
+    newcomer(app, "dora", ["Vermüllung"], "Leinewohnen")
+    with app.app_context(), transaction():
+        describe(actor("aylin"), expertise=["Stromsperre"])
+        allow_protected(None, db.session.scalars(select(Area).where(Area.slug == "vermuellung")).one(), True)
+    with at("2027-02-01 10:00"):
+        thread = person(app, "jonas").asks("Vermüllung, ohne Namen", protected="1")
+    works(app, settings, "2027-02-04 10:00")
+    assert asked(app, thread) == [], "first a facilitator looks"
+    with at("2027-02-04 10:30"):
+        robert = person(app, "robert")
+        robert.reads(f"/threads/{thread}")
+        robert.sends(f"/threads/{thread}/publish")
+        robert.reads("/moderation/unanswered")
+    works(app, settings, "2027-02-11 10:30")
+    assert asked(app, thread)[0] == "dora"
+    assert "jonas" not in asked(app, thread)

@@ -9,6 +9,8 @@ import time_machine
 from flask import Flask
 from sqlalchemy import func, select
 
+from forum.areas.actions import allow_protected
+from forum.areas.models import Area
 from forum.config import Settings
 from forum.db import db, transaction
 from forum.members.actions import add_member
@@ -16,6 +18,7 @@ from forum.members.models import Member
 from forum.members.queries import viewer_of
 from forum.notifications.models import Notification
 from forum.notifications.outcome import ask_for_outcomes
+from forum.outbox import Event
 from forum.threads import actions
 from forum.threads.models import Thread
 from tests.cast import Person, area_id, person
@@ -163,3 +166,31 @@ def test_a_link_in_a_mail_of_long_ago_still_leads_there(app: Flask) -> None:
     with at(NOON + timedelta(weeks=20)):
         frieda = person(app, "frieda")
         assert tells(frieda, thread, "open") == 303
+
+
+def test_who_asked_without_a_name_is_asked_and_tells_under_that_name(
+    app: Flask, settings: Settings, mailbox: Mailbox
+) -> None:
+    with app.app_context(), transaction():
+        allow_protected(None, db.session.scalars(select(Area).where(Area.slug == "vermuellung")).one(), True)
+    with at(NOON):
+        frieda, robert = person(app, "frieda"), person(app, "robert")
+        thread = frieda.asks("Ohne Namen gefragt", protected="1")
+        robert.reads(f"/threads/{thread}")
+        robert.sends(f"/threads/{thread}/publish")
+    works(app, settings, NOON + timedelta(weeks=9))
+    with app.app_context():
+        told = select(Member.uid).join(Notification, Notification.member_id == Member.id)
+        assert db.session.scalars(told.where(Notification.kind == "outcome")).all() == ["frieda"]
+    with at(NOON + timedelta(weeks=9)):
+        mail = mailbox.to("frieda@weserufer.example")[-1]
+        assert "Ohne Namen" not in mail.as_string()
+        assert "/inbox" in mail.get_body(("plain",)).get_content(), "a mail lies about"  # type: ignore[union-attr]
+        frieda, jonas = person(app, "frieda"), person(app, "jonas")
+        assert tells(frieda, thread, "solved", "Es ging gut aus.") == 303
+        jonas.reads(f"/threads/{thread}")
+        assert jonas.sees("Es ging gut aus.")
+        assert not jonas.sees("Frieda")
+    with app.app_context():
+        actors = db.session.scalars(select(Event.actor_id).where(Event.name == "thread.outcome_told"))
+        assert frieda.id not in actors.all()
