@@ -113,7 +113,7 @@ def mentioned(source: str) -> set[str]:
 def quote(source: str, author: str) -> str:
     """The beginning of an answer: the post as a Markdown quote, without what it quoted itself."""
     body = "\n".join(_unquoted_lines(source)).strip("\n")
-    lines = [f"**{_escaped(author)}:**", *(body.split("\n") if body else [])]
+    lines = [f"**{escaped(author)}:**", *(body.split("\n") if body else [])]
     return "".join(f"> {line}".rstrip(" ") + "\n" for line in lines) + "\n"
 
 
@@ -481,7 +481,8 @@ def _quoted_lines(source: str) -> set[int]:
     return {number for lines in quotes if lines for number in range(*lines)}
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
+    """The words so that Markdown shows them as they are."""
     return re.sub(r"([\\`*_{}\[\]<>&#!|~@^:])", r"\\\1", " ".join(name.split()))
 
 

@@ -32,6 +32,7 @@ from forum.threads.protection import NOT_THE_ASKER, PERSONA_ID, PERSONA_NAME, ac
 from forum.threads.rules import may_see
 
 THREADS_A_PAGE = 30
+TAGS_TO_CHOOSE = 40
 # How far back unread threads are looked for: a count must cost the same in a network of any age.
 NEWEST = 100
 # What the home page shows at most.
@@ -229,6 +230,22 @@ def _of_area(kind: bool, state: str, tag: bool, sort: str, further: bool) -> Any
     if state:
         ids = (_with_marker(_with_horizon(ids)) if state == "unread" else ids).where(STATES[state])
     return _listed(SORTS[sort], ids)
+
+
+_TAGS = (
+    select(func.min(ThreadTag.name))
+    .join(Thread, Thread.id == ThreadTag.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .where(Thread.area_id == bindparam("area_id"), Thread.visible, may_see())
+    .group_by(ThreadTag.slug)
+    .order_by(func.count().desc(), ThreadTag.slug)
+    .limit(at_most(TAGS_TO_CHOOSE))
+)
+
+
+def tags_of_area(viewer: Viewer, area_id: int) -> Sequence[str]:
+    """The tags that threads of the area have already, the most frequent first."""
+    return read(_TAGS, {"viewer_id": viewer.id, "area_id": area_id}).scalars().all()
 
 
 def _listed(order: Order, ids: AnySelect, *few: AnySelect) -> AnySelect:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import Response, make_response, request
 
 from forum.areas.queries import readable_area
 from forum.db import AnyRow
@@ -13,13 +13,14 @@ from forum.search.similar import similar
 from forum.text import MAX_SOURCE
 from forum.threads.actions import LONGEST_TAG, ask_protected, start_thread
 from forum.threads.models import KINDS, LONGEST_TITLE, tag_slug
-from forum.threads.queries import SORTS, STATES, Choice, readable_thread, threads_of_area, threads_of_tag
+from forum.threads.queries import SORTS, STATES, Choice, readable_thread, tags_of_area, threads_of_area, threads_of_tag
 from forum.threads.rules import kinds_to_protect, kinds_to_start
 from forum.web.door import route
 from forum.web.drafts import sent_from_here, writing
-from forum.web.pages import found, go_to_what_was_written, page, said, sent
+from forum.web.pages import found, go_to_what_was_written, page, reader, said, sent
 from forum.web.posts import rendered
 from forum.web.session import viewer
+from forum.web.templating import rendered as in_language
 
 
 @route("/areas/<slug>", allow="member")
@@ -96,12 +97,21 @@ def create(slug: str) -> Response:
             hidden = bool(sent("hidden"))
             thread = ask_protected(viewer(), area, kind, title, body, sent("send_key"), hidden)
         else:
-            thread = start_thread(viewer(), area, kind, title, body, sent("send_key"))
+            thread = start_thread(viewer(), area, kind, title, body, sent("send_key"), sent("tags").split(","))
     except Invalid as problem:
         return _form(slug, kind, title, body, errors=said(problem), status=422)
     found(readable_thread(viewer(), thread.id))  # sent twice, it may have been moved out of sight in between
     sent_from_here(f"area:{slug}")
     return go_to_what_was_written(f"/threads/{thread.id}-{thread.slug}")
+
+
+@route("/areas/<slug>/similar", allow="member")
+def similar_to(slug: str) -> Response:
+    """What there is already like a title that is being typed: a part of the form."""
+    found(readable_area(viewer(), slug))
+    reader()
+    rows = similar(viewer(), request.args.get("title", "")[:LONGEST_TITLE])
+    return make_response(in_language("areas/_similar.html", rows=rows))
 
 
 def _form(
@@ -122,9 +132,9 @@ def _form(
     return page(
         "areas/new.html", status, here="threads", area=area, kinds=kinds,
         kind=kind or form.fields.get("kind") or kinds[0], title=title, body=body or form.fields.get("body", ""),
-        form=form, shown=shown, errors=errors or {},
+        form=form, shown=shown, errors=errors or {}, tags=sent("tags") or form.fields.get("tags", ""),
         protectable=bool(kinds_to_protect(viewer(), area, area.protected_allowed)),
         protected=bool(sent("protected") or form.fields.get("protected")),
-        hidden=bool(sent("hidden") or form.fields.get("hidden")),
+        hidden=bool(sent("hidden") or form.fields.get("hidden")), known_tags=tags_of_area(viewer(), area.id),
         longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE, similar=[] if errors else similar(viewer(), title, body),
     )  # fmt: skip

@@ -1,10 +1,12 @@
 // Comfort, never need: every page is complete without this file. No words here; they come from data- attributes.
 
-import './draft.js';
+import './send.js';
+import './quote.js';
+import './editor.js';
+import './similar.js';
 import './preview.js';
 import './counter.js';
 import './live.js';
 import './fill.js';
-import './send.js';
 import './unsent.js';
 import './keys.js';

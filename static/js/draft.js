@@ -68,10 +68,4 @@ for (const form of $$('form[data-draft]')) {
   })();
 }
 
-// To quote into a text that was begun, the server has to know it first.
-document.addEventListener('click', event => {
-  const link = event.target.closest?.('a[href*="?quote="]'), form = $('form[data-draft]');
-  if (!link || !form || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  event.preventDefault();
-  drafts.get(form).keep().then(() => { location = link.href; });
-});
+export const draftOf = form => drafts.get(form);

@@ -2,8 +2,8 @@ import { $, $$, later } from './common.js';
 
 // Preview: the server renders, so what is shown is what will be.
 for (const field of $$('textarea[data-preview]')) {
-  const box = $('.preview', field.parentElement), form = field.form;
-  if (!box || !form) continue;
+  const form = field.form, box = form && $(`#${field.id}-preview`, form);
+  if (!box) continue;
   const button = $('button[name=preview]', form);
   if (button) button.hidden = true;
   let last = field.value, asked;
@@ -22,6 +22,7 @@ for (const field of $$('textarea[data-preview]')) {
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
       $('.text', box).replaceChildren(...page.body.childNodes);
       box.hidden = false;
+      box.scrollTop = (box.scrollHeight * field.selectionEnd) / body.length - box.clientHeight / 2;
     } catch (trouble) {
       // Without a live preview the button is the way.
       if (trouble.name === 'AbortError') return;

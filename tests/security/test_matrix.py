@@ -198,6 +198,7 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("admin.kind_html", "GET"): administers(200),
     ("areas.show", "GET"): reads(),
     ("areas.new", "GET"): guarded(starts(200)),
+    ("areas.similar_to", "GET"): reads(),
     ("areas.create", "POST"): acts(starts(303)),
     ("areas.tagged", "GET"): guarded(lambda _person, _state: 200),
     ("assets.file", "GET"): lambda _person, state: 404 if state == "missing" else 200,
@@ -249,6 +250,7 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("moderation.do_flag", "POST"): acts(flags(303)),
     ("moderation.queue", "GET"): facilitates(200),
     ("moderation.decide", "POST"): acts(runs(303)),
+    ("offers.show", "GET"): member(200),
     ("outcome.show", "GET"): guarded(tells_outcome(200)),
     ("outcome.tell", "POST"): acts(tells_outcome(303)),
     ("posts.preview", "POST"): member(200, guest=401),
@@ -323,7 +325,8 @@ WITHOUT_THING = {
         "unsubscribe",
     )
 } | {
-    *("members.index", "members.organisations", "moderation.log", "moderation.queue", "posts.preview"),
+    *("members.index", "members.organisations", "moderation.log", "moderation.queue", "offers.show"),
+    "posts.preview",
     *("unread.show", "unread.catch_up", "unread.undo"),
     "helping.unanswered",
 }
