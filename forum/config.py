@@ -58,6 +58,15 @@ class Settings(BaseSettings):
     undo_hours: int = Field(24, ge=0, le=720, description="Hours in which an author can take a deletion back.")
     draft_days: int = Field(180, ge=1, le=3650, description="Days after which a draft nobody went on with is deleted.")
     request_megabytes: int = Field(2, ge=1, le=1024, description="Largest form that is accepted, in megabytes.")
+    file_megabytes: int = Field(15, ge=1, le=25, description="Largest file that is taken, in megabytes.")
+    files_per_post: int = Field(10, ge=1, le=50, description="How many files a post has at most.")
+    files_megabytes_a_day: int = Field(
+        100,
+        ge=1,
+        le=10_000,
+        description="Megabytes a member brings in a day; each file counts as half of one at least.",
+    )
+    upload_days: int = Field(7, ge=1, le=90, description="Days for which a file waits for the post it belongs to.")
     job_lease_seconds: int = Field(60, ge=1, le=3600, description="Time a worker has for a job before another may.")
     job_attempts: int = Field(10, ge=1, le=100, description="Failures after which a job waits for a person.")
     worker_pause_seconds: float = Field(0.5, gt=0, le=60, description="How often an idle worker looks for jobs.")
@@ -192,6 +201,11 @@ class Settings(BaseSettings):
     def on_sqlite(self) -> bool:
         """Whether the database is a file of ours."""
         return self.database.startswith("sqlite")
+
+    @property
+    def largest_request(self) -> int:
+        """Bytes of the largest form with files: more than is kept, so that a film costs nobody the text beside it."""
+        return 4 * self.files_per_post * self.file_megabytes * 1024 * 1024
 
     @property
     def address(self) -> str:

@@ -6,7 +6,7 @@ two readers that both want to write shut each other out, and one of them fails a
 
 import importlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import ModuleType
@@ -27,7 +27,9 @@ from sqlalchemy import (
     TypeDecorator,
     event,
     literal_column,
+    select,
     text,
+    union,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -38,6 +40,8 @@ from forum.config import Settings
 
 # 3.7.0 to 3.51.2 can corrupt a WAL database that two processes write or checkpoint at once ("WAL-reset bug").
 SAFE_SQLITE = (3, 51, 3)
+# Marks the columns that hold the SHA-256 of a stored file: as long as a row names it, the file is kept.
+STORED_FILE = {"stored_file": True}
 _WRITES = "forum_writes"
 _LIGHTLY = "forum_lightly"
 
@@ -83,6 +87,12 @@ AnyRow = Row[*tuple[Any, ...]]
 AnySelect = Select[*tuple[Any, ...]]
 
 db = SQLAlchemy(model_class=Base)
+
+
+def stored_files(digests: Collection[str]) -> set[str]:
+    """Those of these files that some row of some table names."""
+    columns = [column for table in Base.metadata.tables.values() for column in table.c if "stored_file" in column.info]
+    return set(db.session.scalars(union(*(select(column).where(column.in_(digests)) for column in columns))))
 
 
 def at_most(count: int) -> ColumnElement[int]:

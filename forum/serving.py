@@ -38,7 +38,7 @@ def serve(settings: Settings, host: str, port: int, with_worker: bool = True) ->
         port=port,
         threads=settings.web_threads,
         ident="",
-        max_request_body_size=settings.request_megabytes * 1024 * 1024 + 65536,
+        max_request_body_size=settings.largest_request,
         clear_untrusted_proxy_headers=not settings.trusted_proxies,
     )
     signal.signal(signal.SIGTERM, _interrupt)

@@ -11,9 +11,9 @@ from functools import partial
 
 from flask import Flask
 
-from forum import outbox
+from forum import files, outbox
 from forum.config import Settings
-from forum.db import db, transaction
+from forum.db import db, stored_files, transaction
 from forum.mail.delivery import deliver_some, forget_old_files
 from forum.notifications import digests
 from forum.notifications.contact import forget_old_messages
@@ -22,8 +22,10 @@ from forum.notifications.outcome import ask_for_outcomes
 from forum.notifications.outgoing import forget_old_mails
 from forum.search import handlers as search
 from forum.search import missed
+from forum.search.attachments import forget_texts
 from forum.search.vectors import vectors
 from forum.threads import drafts
+from forum.threads.actions import forget_uploads
 
 DAY = 86_400.0
 SECONDS_WITHOUT_MEANING = 5.0
@@ -57,6 +59,7 @@ def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
         Chore(search.learn_words, every=DAY),
         Chore(partial(_forget_old, settings), every=DAY),
         Chore(partial(forget_old_files, settings), every=DAY),
+        Chore(partial(_forget_uploads, settings), every=DAY),
     ]
     meaning = _beside(app, stop, "meaning", _give_meaning, SECONDS_WITHOUT_MEANING)
     # A mail server that takes its time holds up neither jobs nor chores.
@@ -109,6 +112,14 @@ def _forget_old(settings: Settings) -> None:
         missed.forget_old()
         forget_old_mails()
         drafts.forget_old(settings.draft_days, settings.undo_hours)
+
+
+def _forget_uploads(settings: Settings) -> None:
+    """Let go of files that no post wants, and of what they say; first the rows, so that a file is gone at once."""
+    with transaction():
+        forget_uploads(settings.upload_days)
+        forget_texts()
+    files.forget(settings.instance / "files", stored_files)
 
 
 def work_off(settings: Settings) -> int:

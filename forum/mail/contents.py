@@ -1,18 +1,17 @@
 """What the parts of a mail have to say: one body in Markdown, and files."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from forum.files import safe_name
 from forum.mail.charsets import decode_text
-from forum.mail.headers import one_line, parameters
+from forum.mail.headers import parameters
 from forum.mail.markdown import to_markdown
 from forum.mail.parts import Part, bytes_of, parts_of, raw_header
 from forum.mail.plain import enriched_to_text, html_to_text, unflow
 
 BODY_CHARACTERS = 400_000  # of source, all text parts together
-NAME_CHARACTERS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +145,3 @@ def attachments_of(files: Iterable[File]) -> Iterator[Attachment]:
     for number, file in enumerate(files, start=1):
         fallback = f"anhang-{number}.{_EXTENSIONS.get(file.media_type, 'bin')}"
         yield Attachment(safe_name(file.name) or fallback, file.media_type, file.content)
-
-
-def safe_name(name: str) -> str:
-    """A file name without path, control and direction characters, 150 characters at most; may be empty."""
-    base = unicodedata.normalize("NFC", name[:1000]).replace("\\", "/").rpartition("/")[2]
-    # Category C: controls, direction marks, halves of characters, private use.
-    shown = "".join(character for character in base if unicodedata.category(character)[0] != "C")
-    clean = one_line(shown).strip(". ")
-    stem, dot, extension = clean.rpartition(".")
-    if len(clean) <= NAME_CHARACTERS or not dot or len(extension) > 10:
-        return clean[:NAME_CHARACTERS].strip(". ")
-    return stem[: NAME_CHARACTERS - len(extension) - 1].rstrip(". ") + "." + extension

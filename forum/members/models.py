@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from forum.db import Base, UTCDateTime
+from forum.db import STORED_FILE, Base, UTCDateTime
 
 Purpose = Literal["welcome", "reset"]
 Role = Literal["member", "facilitator", "administrator"]
@@ -54,7 +54,7 @@ class Profile(Base):
     about: Mapped[str] = mapped_column(default="")
     telephone: Mapped[str] = mapped_column(default="")
     # Its picture lies under this SHA-256 in the files folder.
-    photo: Mapped[str | None]
+    photo: Mapped[str | None] = mapped_column(info=STORED_FILE)
     takes_messages: Mapped[bool] = mapped_column(default=True)
     takes_questions: Mapped[bool] = mapped_column(default=True)
 

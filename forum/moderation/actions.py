@@ -60,11 +60,12 @@ def edit_post(
     reason: str,
     title: str | None = None,
     tags: Iterable[str] | None = None,
+    files: threads.Files = threads.NO_FILES,
 ) -> ModerationEntry | None:
     """Change what somebody else wrote; what is as it was is no act."""
     reason = checked_reason(actor, opened, reason)
     before = _as_it_stands(opened, post)
-    threads.edit(actor, opened, post, body, version, title, tags)
+    threads.edit(actor, opened, post, body, version, title, tags, files)
     after = _as_it_stands(opened, post)
     return log(actor, opened, "edit", reason, before, after, post) if after != before else None
 

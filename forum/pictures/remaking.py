@@ -51,7 +51,7 @@ def remake(file: BinaryIO, longest: int, most_pixels: int, square: bool = False)
         image.save(made, kind := "PNG")
     content = made.getvalue()
     width, height = image.size
-    return content, {"media_type": Image.MIME[kind], "width": width, "height": height, "size": len(content)}
+    return content, {"kind": kind, "width": width, "height": height, "size": len(content)}
 
 
 def _in_common_mode(image: Image.Image) -> Image.Image:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flask import current_app
-from sqlalchemy import CheckConstraint, func, or_, select
+from sqlalchemy import CheckConstraint, delete, func, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from forum import confined, files, outbox
@@ -110,6 +110,12 @@ def _keep(digest: str, outcome: Outcome) -> None:
         carrying = select(Post.id, Post.thread_id).join(Attachment).where(Attachment.digest == digest)
         for post_id, thread_id in db.session.execute(carrying.distinct()) if outcome.text else ():
             outbox.record("post.file_read", post_id, None, thread_id=thread_id)
+
+
+def forget_texts() -> None:
+    """Forget what files said that hang on no post any more."""
+    used = select(Attachment.id).where(Attachment.digest == AttachmentText.digest).exists()
+    db.session.execute(delete(AttachmentText).where(~used))
 
 
 def extract(path: Path) -> Outcome:

@@ -1,9 +1,9 @@
 """What is done with threads and posts. Pages, commands and later mail and API all come through here."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, update
@@ -16,9 +16,11 @@ from forum.errors import Conflict, Invalid, require
 from forum.members.actions import add_persona
 from forum.members.models import Member, Viewer
 from forum.members.queries import network, people_by_handle
+from forum.papers import Paper
 from forum.text import MAX_SOURCE, mentioned, render, slug, tidy
 from forum.threads.models import (
     KINDS,
+    LONGEST_ALT,
     LONGEST_NOTE,
     LONGEST_TITLE,
     OUTCOMES,
@@ -30,10 +32,11 @@ from forum.threads.models import (
     ReadMarker,
     Thread,
     ThreadTag,
+    Upload,
     tag_slug,
 )
 from forum.threads.protection import note_sent, protect, sent_at, somebody_looks
-from forum.threads.queries import Opened, post_sent
+from forum.threads.queries import Opened, at_least, attachments_of, post_sent, size_of_uploads, uploads_of
 from forum.threads.rules import (
     InArea,
     can_delete,
@@ -48,12 +51,25 @@ from forum.threads.rules import (
 )
 from forum.tokens import new_key
 
-outbox.nobody_hears("thread.returned")
+outbox.nobody_hears("thread.returned", "file.uploaded")
 
 MOST_TAGS, LONGEST_TAG = 10, 40
 _LONGEST_SEND_KEY = 100
 
 outbox.nobody_hears("thread.tagged")
+
+
+@dataclass(frozen=True)
+class Files:
+    """What is to become of a post's files: uploads and attachments by number, with what their pictures show."""
+
+    added: Mapping[int, str] = field(default_factory=dict)
+    described: Mapping[int, str] = field(default_factory=dict)
+    removed: Collection[int] = ()
+    most: int = 0
+
+
+NO_FILES = Files()
 
 
 class StartableArea(InArea, Protocol):
@@ -76,6 +92,7 @@ def start_thread(
     body: str,
     send_key: str = "",
     tags: list[str] | None = None,
+    files: Files = NO_FILES,
 ) -> Thread:
     """Open a thread with its first post; sent twice with one key it is one thread."""
     send_key = own_key("area", area.id, send_key)
@@ -89,7 +106,7 @@ def start_thread(
     )
     title, body, now = checked_title(title), checked_body(body), clock.now()
     thread = new_thread(area.id, kind, title, actor.id, now, checked_tags(tags or []))
-    _add_post(thread, actor.id, body, now, send_key)
+    _hang(actor, _add_post(thread, actor.id, body, now, send_key), files)
     mark_read(actor.id, thread.id, 1)
     count_threads(area.id)
     outbox.record("thread.started", thread.id, actor.id)
@@ -97,7 +114,14 @@ def start_thread(
 
 
 def ask_protected(
-    actor: Viewer, area: StartableArea, kind: str, title: str, body: str, send_key: str = "", hidden: bool = False
+    actor: Viewer,
+    area: StartableArea,
+    kind: str,
+    title: str,
+    body: str,
+    send_key: str = "",
+    hidden: bool = False,
+    files: Files = NO_FILES,
 ) -> Thread:
     """Ask without a name; a facilitator looks at it before others see it. `hidden`: colleagues never see it."""
     send_key = own_key("area", area.id, send_key)
@@ -112,7 +136,7 @@ def ask_protected(
     hides = hidden and actor.organisation_id is not None
     thread = new_thread(area.id, kind, title, persona.id, now, [], protected=True, held=True, hidden=hides)
     protect(thread, persona.id, actor, hides, now, send_key)
-    _add_post(thread, persona.id, body, now, send_key)
+    _hang(actor, _add_post(thread, persona.id, body, now, send_key), files, protected=True)
     mark_read(actor.id, thread.id, 1)
     outbox.record("thread.held", thread.id, persona.id)
     return thread
@@ -158,7 +182,14 @@ def _require_waiting(actor: Viewer, opened: Opened) -> None:
     require(opened.held and sent_at(opened.thread.id) is not None, "not_waiting")
 
 
-def reply(actor: Viewer, opened: Opened, body: str, reply_to_id: int | None = None, send_key: str = "") -> Post:
+def reply(
+    actor: Viewer,
+    opened: Opened,
+    body: str,
+    reply_to_id: int | None = None,
+    send_key: str = "",
+    files: Files = NO_FILES,
+) -> Post:
     """Add a post to a thread; sent twice with one key it is one post. Page, API and mail all come through here."""
     send_key = own_key("thread", opened.thread.id, send_key)
     opened.acts(actor)
@@ -166,6 +197,7 @@ def reply(actor: Viewer, opened: Opened, body: str, reply_to_id: int | None = No
         return sent
     require(can_reply(actor, opened), "thread_locked")
     post = _add_post(opened.thread, actor.id, checked_body(body), clock.now(), send_key, reply_to_id)
+    _hang(opened.viewer, post, files, opened.thread.protected)
     mark_read(opened.viewer.id, opened.thread.id, post.number)
     outbox.record("post.created", post.id, actor.id, thread_id=opened.thread.id)
     return post
@@ -179,6 +211,7 @@ def edit(
     version: int,
     title: str | None = None,
     tags: Iterable[str] | None = None,
+    files: Files = NO_FILES,
 ) -> Post:
     """Change a post, keeping what it said; `version` is the one the editor saw, so that nobody's edit is lost."""
     opened.acts(actor)
@@ -191,13 +224,16 @@ def edit(
         retitle(actor, opened, title)
     if tags is not None and post.number == 1:
         retag(actor, opened, tags)
-    if body == post.body:
+    refiled = _refile(post, files) | _hang(opened.viewer, post, files, opened.thread.protected)
+    if body == post.body and not refiled:
         return post
-    db.session.add(
-        PostVersion(post_id=post.id, version=post.version, body=post.body, editor_id=actor.id, replaced_at=clock.now())
-    )
-    post.body, post.edited_at, post.version = body, clock.now(), post.version + 1
-    write_html(post)
+    if body != post.body:
+        before = PostVersion(post_id=post.id, version=post.version, body=post.body, editor_id=actor.id)
+        before.replaced_at = clock.now()
+        db.session.add(before)
+        post.body = body
+        write_html(post)
+    post.edited_at, post.version = clock.now(), post.version + 1
     outbox.record("post.edited", post.id, actor.id, thread_id=post.thread_id, version=post.version)
     return post
 
@@ -454,12 +490,77 @@ def _pass_gaps(thread: Thread) -> None:
     )
 
 
-def attach(post_id: int, name: str, media_type: str, size: int, digest: str) -> Attachment:
-    """Hang a stored file on a post."""
+def upload(actor: Viewer, paper: Paper, digest: str, most_a_day: int) -> Upload:
+    """Keep a file that was stored, for a post that is yet to be sent."""
+    size = len(paper.content)
+    if size_of_uploads(actor.id, clock.now() - timedelta(days=1)) + at_least(size) > most_a_day:
+        raise Invalid("files_day", "files")
+    kept = Upload(member_id=actor.id, name=paper.name, media_type=paper.media_type, size=size, digest=digest)
+    kept.width, kept.height, kept.created_at = paper.width, paper.height, clock.now()
+    db.session.add(kept)
+    db.session.flush()
+    outbox.record("file.uploaded", kept.id, actor.id)
+    return kept
+
+
+def forget_uploads(days: int) -> None:
+    """Let go of files that waited for their post for so long; those that hang on one stay with it."""
+    db.session.execute(delete(Upload).where(Upload.created_at < clock.now() - timedelta(days=days)))
+
+
+def attach(
+    post_id: int,
+    name: str,
+    media_type: str,
+    size: int,
+    digest: str,
+    alt: str = "",
+    width: int | None = None,
+    height: int | None = None,
+) -> Attachment:
+    """Hang a stored file on a post; a picture that we made anew has a size."""
     attachment = Attachment(post_id=post_id, name=name, media_type=media_type, size=size, digest=digest)
+    attachment.alt, attachment.width, attachment.height = checked_alt(alt), width, height
     db.session.add(attachment)
     outbox.record("post.attached", post_id, None)
     return attachment
+
+
+def checked_alt(alt: str) -> str:
+    """What a picture shows, in one line."""
+    return " ".join(tidy(alt).split())[:LONGEST_ALT]
+
+
+def _hang(member: Viewer, post: Post, files: Files, protected: bool = False) -> bool:
+    """Hang a member's own uploads on a post, each once; whether there were any. None tells who asked without a name."""
+    uploads = uploads_of(member, files.added)
+    if len(uploads) < len(files.added):
+        raise Invalid("upload_gone", "files")
+    here = attachments_of(post.id) if uploads else ()
+    if len(here) + len(uploads) > files.most:
+        raise Invalid("files_many", "files", most=files.most)
+    known = {(one.digest, one.name) for one in here}
+    for one in uploads:
+        if (one.digest, one.name) not in known:
+            known.add((one.digest, one.name))
+            alt = files.added[one.id]
+            attach(post.id, one.name, one.media_type, one.size, one.digest, alt, one.width, one.height)
+        if protected:
+            db.session.delete(one)
+    return bool(uploads)
+
+
+def _refile(post: Post, files: Files) -> bool:
+    """Take files from a post and say anew what its pictures show; whether anything changed."""
+    here = attachments_of(post.id) if files.removed or files.described else ()
+    for one in here:
+        if one.id in files.removed:
+            db.session.delete(one)
+        else:
+            one.alt = checked_alt(files.described.get(one.id, one.alt))
+    changed = any(db.session.is_modified(one) or one in db.session.deleted for one in here)
+    db.session.flush()
+    return changed
 
 
 def _add_post(

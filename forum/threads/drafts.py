@@ -28,7 +28,10 @@ from forum.threads.rules import may_see
 MOST_DRAFTS = 100
 # How long the place where a draft was discarded offers to take that back; the page of all drafts does so for longer.
 OFFERED = timedelta(minutes=15)
-KEPT_FIELDS = ("kind", "title", "body", "tags", "reply_to", "uploads", "version", "reason", "protected", "hidden")
+KEPT_FIELDS = (
+    *("kind", "title", "body", "tags", "reply_to", "upload", "alts", "version", "reason"),
+    *("protected", "hidden"),
+)
 _WORDS = ("title", "body", "tags", "reason")
 _LONGEST = MAX_SOURCE + 10 * LONGEST_TITLE
 _PLACE = re.compile(r"(?:thread|post):[1-9][0-9]{0,8}|area:[a-z0-9][a-z0-9-]{0,59}")

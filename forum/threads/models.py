@@ -11,17 +11,19 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from forum.areas.models import Area
-from forum.db import Base, UTCDateTime
+from forum.db import STORED_FILE, Base, UTCDateTime
 from forum.members.models import Member
 from forum.text import slug
 
 Kind = Literal["question", "strategy", "announcement"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-LONGEST_TITLE, LONGEST_NOTE = 200, 500
+LONGEST_TITLE, LONGEST_NOTE, LONGEST_ALT = 200, 500, 300
 # How a question ended, in the words of who asked it.
 Outcome = Literal["solved", "partly", "not", "open"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 POSTS_A_PAGE = 20
+# Files are removed, but mails and drafts go on naming their numbers: those must not come to mean another file.
+NEVER_TWICE = {"sqlite_autoincrement": True}
 _MARKED = ("recommended", "helpful", "thanks_count")
 _NARROWS = ("kind", "reply_count", "recommended_count", "helpful_count", "outcome", "author_id")
 
@@ -230,9 +232,31 @@ class Attachment(Base):
     name: Mapped[str]
     media_type: Mapped[str]
     size: Mapped[int]
-    digest: Mapped[str]
+    digest: Mapped[str] = mapped_column(info=STORED_FILE, index=True)
+    # What a picture shows, for those who do not see it. It has a width when we made it anew: then browsers may show it.
+    alt: Mapped[str] = mapped_column(default="")
+    width: Mapped[int | None]
+    height: Mapped[int | None]
 
-    __table_args__ = (UniqueConstraint("post_id", "digest", "name"),)
+    __table_args__ = (UniqueConstraint("post_id", "digest", "name"), NEVER_TWICE)
+
+
+class Upload(Base):
+    """A file that a member brought, for a post to come; forgotten after some days. Its size counts for the quota."""
+
+    __tablename__ = "upload"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    name: Mapped[str]
+    media_type: Mapped[str]
+    size: Mapped[int]
+    digest: Mapped[str] = mapped_column(info=STORED_FILE)
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+    __table_args__ = (Index("ix_upload_by_member", "member_id", "created_at"), NEVER_TWICE)
 
 
 def page_of(number: int) -> int:

@@ -4,7 +4,7 @@ The statements of the pages are built once, here, and only bound when a page ask
 as much as running it. Lists go by key and thread pages by post number, so that neither counts rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -27,6 +27,7 @@ from forum.threads.models import (
     ReadMarker,
     Thread,
     ThreadTag,
+    Upload,
 )
 from forum.threads.protection import NOT_THE_ASKER, PERSONA_ID, PERSONA_NAME, acting, asked_by, with_persona, written_by
 from forum.threads.rules import may_see
@@ -39,6 +40,8 @@ NEWEST = 100
 FOR_ME, UNANSWERED = 8, 4
 # What the page of a member or an organisation shows at most.
 POSTS_SHOWN = 10
+# A file counts as this many bytes at least, so that a million of them are not little.
+_SMALL = 512 * 1024
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _author = aliased(Member, name="author")
@@ -491,7 +494,15 @@ def posts_of_page(viewer: Viewer, thread: AnyRow, page: int) -> Sequence[AnyRow]
 
 
 _ATTACHMENTS = (
-    select(Attachment.id, Attachment.post_id, Attachment.name, Attachment.size)
+    select(
+        Attachment.id,
+        Attachment.post_id,
+        Attachment.name,
+        Attachment.size,
+        Attachment.alt,
+        Attachment.width,
+        Attachment.height,
+    )
     .join(Post, Post.id == Attachment.post_id)
     .where(Post.thread_id == bindparam("thread_id"), Post.number.between(bindparam("first"), bindparam("last")))
     .order_by(Attachment.id)
@@ -757,3 +768,28 @@ def readable_attachment(viewer: Viewer, attachment_id: int) -> Attachment | None
         .where(Attachment.id == attachment_id, Post.deleted_at.is_(None), may_see())
     )
     return db.session.scalar(statement, {"viewer_id": viewer.id})
+
+
+def attachments_of(post_id: int) -> Sequence[Attachment]:
+    """The files of a post that was found readable."""
+    return db.session.scalars(select(Attachment).where(Attachment.post_id == post_id).order_by(Attachment.id)).all()
+
+
+def uploads_of(viewer: Viewer, ids: Collection[int]) -> Sequence[Upload]:
+    """Those of these uploads that are the viewer's own and still here."""
+    if not ids:
+        return ()
+    mine = select(Upload).where(Upload.id.in_(ids), Upload.member_id == viewer.id)
+    return db.session.scalars(mine.order_by(Upload.id)).all()
+
+
+def at_least(size: int) -> int:
+    """What a file counts for the quota."""
+    return max(size, _SMALL)
+
+
+def size_of_uploads(member_id: int, since: datetime) -> int:
+    """How many bytes a member brought since then."""
+    counted = case((Upload.size < _SMALL, _SMALL), else_=Upload.size)
+    brought = select(func.sum(counted)).where(Upload.member_id == member_id, Upload.created_at > since)
+    return db.session.scalar(brought) or 0

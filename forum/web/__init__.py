@@ -45,6 +45,7 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     threads,
     unread,
     unsubscribe,
+    uploads,
     watch,
 )
 

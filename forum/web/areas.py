@@ -15,6 +15,7 @@ from forum.threads.actions import LONGEST_TAG, ask_protected, start_thread
 from forum.threads.models import KINDS, LONGEST_TITLE, tag_slug
 from forum.threads.queries import SORTS, STATES, Choice, readable_thread, tags_of_area, threads_of_area, threads_of_tag
 from forum.threads.rules import kinds_to_protect, kinds_to_start
+from forum.web import uploads
 from forum.web.door import route
 from forum.web.drafts import sent_from_here, writing
 from forum.web.pages import found, go_to_what_was_written, page, reader, said, sent
@@ -85,7 +86,7 @@ def new(slug: str) -> Response:
     return _form(slug, title=request.args.get("title", "")[:LONGEST_TITLE])
 
 
-@route("/areas/<slug>/new", allow="member", methods=("POST",), previews=True)
+@route("/areas/<slug>/new", allow="member", methods=("POST",), previews=True, receive=uploads.receive)
 def create(slug: str) -> Response:
     """Start a thread."""
     area = found(readable_area(viewer(), slug))
@@ -93,11 +94,13 @@ def create(slug: str) -> Response:
     if sent("preview"):
         return _form(slug, kind, title, body, shown=rendered(body))
     try:
+        files = uploads.form_files()
         if sent("protected"):
             hidden = bool(sent("hidden"))
-            thread = ask_protected(viewer(), area, kind, title, body, sent("send_key"), hidden)
+            thread = ask_protected(viewer(), area, kind, title, body, sent("send_key"), hidden, files)
         else:
-            thread = start_thread(viewer(), area, kind, title, body, sent("send_key"), sent("tags").split(","))
+            tags = sent("tags").split(",")
+            thread = start_thread(viewer(), area, kind, title, body, sent("send_key"), tags, files)
     except Invalid as problem:
         return _form(slug, kind, title, body, errors=said(problem), status=422)
     found(readable_thread(viewer(), thread.id))  # sent twice, it may have been moved out of sight in between
@@ -136,5 +139,6 @@ def _form(
         protectable=bool(kinds_to_protect(viewer(), area, area.protected_allowed)),
         protected=bool(sent("protected") or form.fields.get("protected")),
         hidden=bool(sent("hidden") or form.fields.get("hidden")), known_tags=tags_of_area(viewer(), area.id),
-        longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE, similar=[] if errors else similar(viewer(), title, body),
+        files=uploads.shown(form.fields), longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE,
+        similar=[] if errors else similar(viewer(), title, body),
     )  # fmt: skip

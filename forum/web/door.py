@@ -32,6 +32,7 @@ class Route:
     allow: Allow
     demo_only: bool
     without_form: bool
+    with_files: bool
 
 
 ROUTES: list[Route] = []
@@ -44,28 +45,38 @@ def route(
     methods: tuple[str, ...] = ("GET",),
     own_transaction: bool = False,
     previews: bool = False,
+    receive: Callable[[], None] | None = None,
+    with_files: bool = False,
     demo_only: bool = False,
     without_form: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Serve an address. `own_transaction`: the view does slow work first and opens the transaction itself, if at all.
 
     `previews`: the form has a button "preview" too, which only shows what was written, and holds no writer up.
+    `receive`: takes in the files of the form before the transaction, as that may take seconds.
+    `with_files`: the form may be larger than others; any that receives files may.
     `without_form`: what is sent need not come from a page of ours, because the address itself says who may: it holds
     a key that no foreign page knows.
     """
 
     def register(view: Callable[..., Any]) -> Callable[..., Any]:
-        guarded = _guarded(view, allow, own_transaction, previews)
+        guarded = _guarded(view, allow, own_transaction, previews, receive)
         endpoint = f"{view.__module__.rsplit('.', 1)[-1]}.{view.__name__}"
-        ROUTES.append(Route(rule, endpoint, guarded, methods, allow, demo_only, without_form))
+        large = with_files or receive is not None
+        ROUTES.append(Route(rule, endpoint, guarded, methods, allow, demo_only, without_form, large))
         return guarded
 
     return register
 
 
-def _guarded(view: Callable[..., Any], allow: Allow, own_transaction: bool, previews: bool) -> Callable[..., Any]:
+def _guarded(
+    view: Callable[..., Any], allow: Allow, own_transaction: bool, previews: bool, receive: Callable[[], None] | None
+) -> Callable[..., Any]:
     @wraps(view)
     def guarded(**values: Any) -> Any:
+        if receive:
+            _admit(allow)
+            receive()
         only_shows = request.method not in _CHANGING or (previews and request.form.get("preview"))
         if only_shows or own_transaction:
             _admit(allow)

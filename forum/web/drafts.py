@@ -13,6 +13,7 @@ from forum.errors import Problem
 from forum.i18n import gettext, sentence, when
 from forum.threads import drafts
 from forum.threads.drafts import Draft
+from forum.web import uploads
 from forum.web.door import route
 from forum.web.pages import by_script, fresh_key, go, number, page, sent
 from forum.web.session import settings, viewer
@@ -30,10 +31,10 @@ def index() -> Response:
     )  # fmt: skip
 
 
-@route("/drafts", allow="member", methods=("POST",))
+@route("/drafts", allow="member", methods=("POST",), receive=uploads.receive)
 def save() -> Response:
     """Keep what a form holds: the script is told how it stands, without it one is led back to the form."""
-    fields = {name: " ".join(request.form.getlist(name)) for name in drafts.KEPT_FIELDS}
+    fields = {name: sent(name) for name in drafts.KEPT_FIELDS} | uploads.to_keep()
     try:
         draft = drafts.save_draft(viewer(), sent("place"), sent("send_key"), sent("draft"), fields)
     except Problem as problem:
@@ -43,13 +44,13 @@ def save() -> Response:
     return jsonify(_told(draft)) if by_script() else go(address_of(sent("place")))
 
 
-@route("/drafts/<int:draft_id>/discard", allow="member", methods=("POST",))
+@route("/drafts/<int:draft_id>/discard", allow="member", methods=("POST",), with_files=True)
 def discard(draft_id: int) -> Response:
     """Put a draft away; where it was written, this can be taken back."""
     return _back(drafts.discard_draft(viewer(), draft_id))
 
 
-@route("/drafts/<int:draft_id>/restore", allow="member", methods=("POST",))
+@route("/drafts/<int:draft_id>/restore", allow="member", methods=("POST",), with_files=True)
 def restore(draft_id: int) -> Response:
     """Have a draft again."""
     return _back(drafts.take_back_draft(viewer(), draft_id))

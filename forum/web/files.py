@@ -3,7 +3,8 @@
 from flask import Response, send_file
 
 from forum import files
-from forum.threads.queries import readable_attachment
+from forum.threads.models import Attachment, Upload
+from forum.threads.queries import readable_attachment, uploads_of
 from forum.web.door import route
 from forum.web.pages import found
 from forum.web.session import settings, viewer
@@ -11,11 +12,23 @@ from forum.web.session import settings, viewer
 
 @route("/files/<int:attachment_id>/<name>", allow="member")
 def show(attachment_id: int, name: str) -> Response:  # noqa: ARG001 - the name is for the browser and the reader
-    """Send a file to be saved."""
-    attachment = found(readable_attachment(viewer(), attachment_id))
-    path = files.location(settings().instance / "files", attachment.digest)
+    """A file of a post."""
+    return _sent(found(readable_attachment(viewer(), attachment_id)))
+
+
+@route("/uploads/<int:upload_id>/<name>", allow="member")
+def waiting(upload_id: int, name: str) -> Response:  # noqa: ARG001 - the name is for the browser and the reader
+    """A file that waits for its post: for who brought it alone."""
+    return _sent(found(next(iter(uploads_of(viewer(), [upload_id])), None)))
+
+
+def _sent(file: Attachment | Upload) -> Response:
+    """Send a file to be saved; only a picture that we made anew is shown by the browser."""
+    path = files.location(settings().instance / "files", file.digest)
     found(path.is_file() or None)
-    answer = send_file(path, attachment.media_type, as_attachment=True, download_name=attachment.name, max_age=0)
+    picture = file.width is not None
+    answer = send_file(path, file.media_type, as_attachment=not picture, download_name=file.name, etag=file.digest)
     answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    answer.headers["Cache-Control"] = "no-store"
+    # A picture may be kept, but whether it may be read is asked each time.
+    answer.headers["Cache-Control"] = "private, no-cache" if picture else "no-store"
     return answer

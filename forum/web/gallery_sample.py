@@ -76,8 +76,8 @@ def sample(now: datetime | None = None) -> Row:
                 )
             ],
             attachments=[
-                Row(id=7, name="Briefvorlage-erster-Kontakt.odt", size=24_300),
-                Row(id=8, name="Türkarte.pdf", size=181_000),
+                Row(id=7, name="Briefvorlage-erster-Kontakt.odt", size=24_300, width=None),
+                Row(id=8, name="Türkarte.pdf", size=181_000, width=None),
             ],
             html=(
                 "<blockquote><p>dass das Erste, was er von uns hört, eine Abmahnung "
@@ -370,7 +370,25 @@ def sample(now: datetime | None = None) -> Row:
         ],
         check_label="Diesem Thema folgen",
         check_hint="Sie bekommen jeden Beitrag per Mail und können per Mail antworten.",
-        files_label="Dateien",
+        files=Row(
+            rows=[
+                Row(
+                    key="u1",
+                    id=1,
+                    upload=True,
+                    name="Türkarte.pdf",
+                    size=181_000,
+                    address="/uploads/1",
+                    width=None,
+                    removed=False,
+                )
+            ],
+            gone=False,
+            accept=".pdf",
+            longest_alt=300,
+            most=10,
+            megabytes=15,
+        ),
         save="Thema eröffnen",
         quiet="Zurück",
         danger="Beitrag löschen",

@@ -14,7 +14,8 @@ from forum.practices.rules import decides
 from forum.text import MAX_SOURCE, mentioned, render, tidy
 from forum.threads import actions, rules
 from forum.threads.models import LONGEST_TITLE, Post
-from forum.threads.queries import Opened, open_post, versions
+from forum.threads.queries import Opened, attachments_of, open_post, versions
+from forum.web import uploads
 from forum.web.door import route
 from forum.web.drafts import sent_from_here, writing
 from forum.web.moderation import QUEUE
@@ -50,7 +51,7 @@ def edit(post_id: int) -> Response:
     return _edit_form(opened, post, queue=_flags())
 
 
-@route("/posts/<int:post_id>/edit", allow="member", methods=("POST",), previews=True)
+@route("/posts/<int:post_id>/edit", allow="member", methods=("POST",), previews=True, receive=uploads.receive)
 def update(post_id: int) -> Response:
     """Change a post; a facilitator who changes another's says why."""
     opened, post = found(open_post(viewer(), post_id))
@@ -72,16 +73,17 @@ def update(post_id: int) -> Response:
 
 def _save(opened: Opened, post: Post, body: str, title: str | None) -> None:
     actor, version, reason, seen = opened.actor, number(sent("version")), sent("reason"), _flags()
+    files = uploads.form_files()
     tags = sent("tags").split(",") if "tags" in request.form else None
     if seen:
         flags.decide(
             actor, opened, post, seen, reason,
-            lambda: moderation.edit_post(actor, opened, post, body, version, reason, title, tags),
+            lambda: moderation.edit_post(actor, opened, post, body, version, reason, title, tags, files),
         )  # fmt: skip
     elif post.author_id == actor.id:
-        actions.edit(actor, opened, post, body, version, title, tags)
+        actions.edit(actor, opened, post, body, version, title, tags, files)
     else:
-        moderation.edit_post(actor, opened, post, body, version, reason, title, tags)
+        moderation.edit_post(actor, opened, post, body, version, reason, title, tags, files)
 
 
 def _flags() -> int:
@@ -111,6 +113,7 @@ def _edit_form(
         # After a conflict the form speaks of the version that is shown beside it.
         version=post.version if theirs else text["version"],
         longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE, longest_reason=LONGEST_REASON,
+        files=uploads.shown(form.fields, attachments_of(post.id)),
     )  # fmt: skip
 
 

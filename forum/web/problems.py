@@ -17,7 +17,7 @@ from forum.db import db
 from forum.errors import Missing, Problem, Refused, Unready
 from forum.web.door import ROUTES
 from forum.web.pages import go, own_path, page, reader
-from forum.web.session import SignInNeeded, network
+from forum.web.session import SignInNeeded, network, settings
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ _CODES = {400: "broken_text", 403: "not_allowed", 404: "missing", 405: "method",
 
 def watch(app: Flask) -> None:
     """Turn every failure into a page in the reader's language."""
+    app.before_request(_make_room)
     protection = CSRFProtect(app)
     for entry in ROUTES:
         if entry.without_form:
@@ -40,6 +41,12 @@ def watch(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(OperationalError, _database)
     app.register_error_handler(Exception, _bug)
+
+
+def _make_room() -> None:
+    """Forms with files may be larger than others; before anything is read of them."""
+    if request.endpoint in {entry.endpoint for entry in ROUTES if entry.with_files}:
+        request.max_content_length = settings().largest_request
 
 
 def _straighten() -> Response | None:

@@ -17,6 +17,7 @@ from forum.search.people import in_use
 from forum.web.door import route
 from forum.web.pages import go, page, said, sent
 from forum.web.session import settings, viewer
+from forum.web.uploads import content_of, room
 
 MOST_PROPOSED, PHOTO_PIXELS = 12, 256
 _BETWEEN = re.compile(r"[,;\n]")
@@ -46,17 +47,18 @@ def save() -> Response:
     return go(f"/members/{viewer().id}")
 
 
-@route("/settings/profile/photo", allow="member", methods=("POST",), own_transaction=True)
+@route("/settings/profile/photo", allow="member", methods=("POST",), own_transaction=True, with_files=True)
 def photo() -> Response:
     """Show another photo, or none."""
     digest = None
     if not sent("remove"):
         file = request.files.get("photo")
         try:
-            made = picture(file.read() if file else b"", PHOTO_PIXELS, "photo", square=True)
+            with room("photo"):
+                made = picture(content_of(file, "photo") if file else b"", PHOTO_PIXELS, "photo", square=True)
+                digest = files.store(settings().instance / "files", made.content)
         except Invalid as problem:
             return _form(_values(queries.member(viewer().id).profile), said(problem), 422)
-        digest = files.store(settings().instance / "files", made.content)
     with transaction():
         actions.show_photo(viewer(), digest)
     return go("/settings/profile")

@@ -35,6 +35,7 @@ from forum.threads.queries import (
     posts_of_page,
     readable_thread,
 )
+from forum.web import uploads
 from forum.web.door import route
 from forum.web.drafts import sent_from_here, writing
 from forum.web.later import later
@@ -90,6 +91,7 @@ def _page(
     body: str = "",
     shown: str = "",
     error: str = "",
+    files_error: str = "",
     status: int = 200,
 ) -> Response:
     first = (current - 1) * POSTS_A_PAGE + 1
@@ -128,6 +130,8 @@ def _page(
         form=form,
         shown=shown,
         error=error,
+        files=uploads.shown(form.fields),
+        files_error=files_error,
         longest_body=MAX_SOURCE,
     )
 
@@ -201,7 +205,7 @@ def _to_first_unread(thread: AnyRow) -> Response:
     return go(f"/threads/{thread.id}-{thread.slug}?page={page_of(unread)}#p{unread}")
 
 
-@route("/threads/<int:thread_id>/posts", allow="member", methods=("POST",), previews=True)
+@route("/threads/<int:thread_id>/posts", allow="member", methods=("POST",), previews=True, receive=uploads.receive)
 def create_post(thread_id: int) -> Response:
     """Reply."""
     body = sent("body")
@@ -209,9 +213,11 @@ def create_post(thread_id: int) -> Response:
         return _show(thread_id, body=body, shown=rendered(body))
     opened = found(open_thread(viewer(), thread_id))
     try:
-        post = actions.reply(opened.actor, opened, body, number(sent("reply_to")) or None, sent("send_key"))
+        files = uploads.form_files()
+        post = actions.reply(opened.actor, opened, body, number(sent("reply_to")) or None, sent("send_key"), files)
     except Invalid as problem:
-        return _show(thread_id, body=body, error=sentence(problem), status=422)
+        field = "files_error" if problem.field == "files" else "error"
+        return _show(thread_id, body=body, status=422, **{field: sentence(problem)})
     sent_from_here(f"thread:{thread_id}")
     return go_to_what_was_written(f"/threads/{thread_id}-{opened.thread.slug}?page={post.page}#{post.anchor}")
 

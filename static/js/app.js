@@ -8,5 +8,6 @@ import './preview.js';
 import './counter.js';
 import './live.js';
 import './fill.js';
+import './files.js';
 import './unsent.js';
 import './keys.js';

@@ -20,6 +20,7 @@ ORDER = [
         "confined",
         "files",
         "pictures",
+        "papers",
         "db",
         "outbox",
         "migrations",

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from forum.files import safe_name
 from forum.mail.charsets import codec_name, decode_text
-from forum.mail.contents import safe_name
 from forum.mail.dates import parse_date
 from forum.mail.headers import (
     base_subject,

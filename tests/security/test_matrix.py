@@ -9,12 +9,15 @@ from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from forum import files
 from forum.db import transaction
 from forum.mail.addresses import addresses
 from forum.notifications import lines
+from forum.papers import Paper
 from forum.search import saved, thesaurus
 from forum.search.synonyms import typed
 from forum.threads import drafts
+from forum.threads.actions import upload
 from forum.web.door import ROUTES
 from tests.security import scene
 from tests.security.scene import Thing, Visitor
@@ -209,6 +212,7 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("drafts.save", "POST"): member(303, guest=401),
     ("drafts.discard", "POST"): owns(303, guest=401),
     ("drafts.restore", "POST"): owns(303, guest=401),
+    ("files.waiting", "GET"): owns(200),
     ("files.show", "GET"): guarded(lambda _person, state: 404 if state == "deleted" else 200),
     ("health.alive", "GET"): anyone(200),
     ("health.ready", "GET"): anyone(200),
@@ -309,6 +313,7 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("unread.keep_unread", "POST"): acts(lambda _person, _state: 303),
     ("unsubscribe.show", "GET"): anyone(200),  # whoever has the link
     ("unsubscribe.stop", "POST"): anyone(200),
+    ("uploads.add", "POST"): member(200, guest=401),
     ("watch.area", "POST"): acts(lambda _person, _state: 303),
     ("watch.thread", "POST"): acts(lambda _person, _state: 303),
 }
@@ -322,10 +327,10 @@ WITHOUT_THING = {
     in (
         *("access", "admin", "digest", "drafts", "health", "home", "inbox", "mail", "profile", "saved", "search"),
         *("settings", "thesaurus"),
-        "unsubscribe",
+        *("unsubscribe", "uploads"),
     )
 } | {
-    *("members.index", "members.organisations", "moderation.log", "moderation.queue", "offers.show"),
+    *("files.waiting", "members.index", "members.organisations", "moderation.log", "moderation.queue", "offers.show"),
     "posts.preview",
     *("unread.show", "unread.catch_up", "unread.undo"),
     "helping.unanswered",
@@ -415,6 +420,7 @@ def address(app: Flask, rule: Rule, thing: Thing, state: str) -> str:
         "group_id": 1,
         "search_id": 1,
         "draft_id": 1,
+        "upload_id": 1,
         "key": "x" * 43,
         "tag": thing.area,
         "name": "post" if rule.endpoint.startswith("admin.") else "plan.txt",
@@ -444,6 +450,8 @@ def people(app: Flask) -> dict[str, Visitor]:
         thesaurus.save(scene.actor("robert"), typed("Messie, Vermüllung"))
         saved.save(scene.actor("jonas"), {"q": "Schimmel"})
         drafts.save_draft(scene.actor("jonas"), "thread:987", "form", "", {"body": "Angefangen"})
+        digest = files.store(app.extensions["forum.settings"].instance / "files", b"Plan")
+        upload(scene.actor("jonas"), Paper("plan.txt", "text/plain", b"Plan"), digest, 10**6)
         lines.add_line(scene.actor("robert"), "Das Treffen ist im Dezember.")
     return {kind: scene.visitor(app, key) for kind, key in PEOPLE.items()}
 
