@@ -21,6 +21,7 @@ from forum.members.models import Member, Organisation, Viewer
 from forum.threads.models import (
     POSTS_A_PAGE,
     Attachment,
+    Bookmark,
     CaughtUp,
     Post,
     PostVersion,
@@ -275,6 +276,18 @@ def threads_of_tag(viewer: Viewer, tag: str, before: str = "") -> ThreadList:
     return _page(_BY_ACTIVITY, read(_of_tag(bool(key)), {**_bound(viewer), "tag": tag, **key}).all())
 
 
+@cache
+def _own(further: bool) -> AnySelect:
+    mine = select(Thread.id).join(Area, Area.id == Thread.area_id).where(Thread.visible, may_see(), STATES["mine"])
+    return _listed(_BY_ACTIVITY, mine.where(_BY_ACTIVITY.further()) if further else mine)
+
+
+def own_threads(viewer: Viewer, before: str = "") -> ThreadList:
+    """The threads that the viewer started, by last activity."""
+    key = _BY_ACTIVITY.read(before)
+    return _page(_BY_ACTIVITY, read(_own(bool(key)), {**_bound(viewer), **key}).all())
+
+
 def _bound(viewer: Viewer) -> dict[str, object]:
     return {"viewer_id": viewer.id, "caught_up_at": viewer.caught_up_at or LONG_AGO}
 
@@ -478,9 +491,11 @@ _POSTS = (
         (Member.state == "protected").label("nameless"),
         Organisation.name.label("organisation_name"),
         Organisation.city,
+        Bookmark.id.is_not(None).label("bookmarked"),
     )
     .join(Member, Member.id == Post.author_id)
     .outerjoin(Organisation, Organisation.id == Member.organisation_id)
+    .outerjoin(Bookmark, (Bookmark.post_id == Post.id) & (Bookmark.member_id == VIEWER))
     .where(Post.thread_id == bindparam("thread_id"), Post.number.between(bindparam("first"), bindparam("last")))
     .order_by(Post.number)
 )

@@ -29,6 +29,7 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     merging,
     messages,
     moderation,
+    more,
     offers,
     outcome,
     posts,

@@ -35,6 +35,7 @@ def sample(now: datetime | None = None) -> Row:
             "helpful": False,
             "thanks": 0,
             "thanked": False,
+            "bookmarked": number == 2,
             "attachments": [],
             "markable": number > 1,
             "takes_back": False,

@@ -12,9 +12,11 @@ from forum.i18n import gettext as _
 from forum.i18n import ngettext
 from forum.mail.kinds import DECISIONS
 from forum.notifications import inbox
-from forum.threads.queries import posts_since
+from forum.threads import bookmarks as kept
+from forum.threads.given import given, what_helped
+from forum.threads.queries import own_threads, posts_since
 from forum.web.door import route
-from forum.web.pages import go, number, opening, page, sent
+from forum.web.pages import go, number, opening, page, sent, with_openings
 from forum.web.session import viewer
 
 _EXTRACT = 160
@@ -63,6 +65,33 @@ def show() -> Response:
         "inbox/show.html", here="inbox", new=_entries(unread), read=_entries(shown),
         up_to=unread[0].id if unread else 0, older=shown[-1].id if len(read) > len(shown) else 0, paged=before,
     )  # fmt: skip
+
+
+@route("/inbox/bookmarks", allow="member")
+def bookmarks() -> Response:
+    """The posts that were kept, the newest first."""
+    before = number(request.args.get("before", ""))
+    rows = kept.bookmarks(viewer(), before)
+    shown = rows[: kept.BOOKMARKS_A_PAGE]
+    return page(
+        "inbox/bookmarks.html", here="inbox", rows=with_openings(shown, _EXTRACT), paged=before,
+        older=shown[-1].id if len(rows) > len(shown) else 0,
+    )  # fmt: skip
+
+
+@route("/inbox/threads", allow="member")
+def threads() -> Response:
+    """The threads that one started, by last activity."""
+    before = request.args.get("before", "")
+    own = own_threads(viewer(), before)
+    return page("inbox/threads.html", here="inbox", threads=own.threads, older=own.further, paged=bool(before))
+
+
+@route("/inbox/given", allow="member")
+def gave() -> Response:
+    """What one gave, and what became of it."""
+    posts = with_openings(what_helped(viewer()), _EXTRACT)
+    return page("inbox/given.html", here="inbox", given=given(viewer()), posts=posts)
 
 
 @route("/inbox/read", allow="member", methods=("POST",))

@@ -7,6 +7,7 @@ import './similar.js';
 import './preview.js';
 import './counter.js';
 import './live.js';
+import './more.js';
 import './fill.js';
 import './files.js';
 import './unsent.js';

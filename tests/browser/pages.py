@@ -81,6 +81,12 @@ def _stop_mails(visitor: Visitor) -> None:
     visitor.opens(f"/unsubscribe/{link}")
 
 
+def _more(visitor: Visitor) -> None:
+    thread("t-045")(visitor)
+    visitor.page.locator("#p2").get_by_role("button", name="Mehr").click()
+    visitor.page.wait_for_selector(".panel")
+
+
 def _try_out(visitor: Visitor) -> None:
     visitor.opens("/moderation/thesaurus/new")
     visitor.page.fill("#words", "Treppenhaus\nKeller")
@@ -170,6 +176,18 @@ PLACES = {
     "profile": Place("frieda", at("/settings/profile")),
     "profile, wrong": Place("frieda", send(at("/settings/profile"), "/settings/profile", telephone="später"), 422),
     "inbox": Place("frieda", at("/inbox")),
+    "bookmarks": Place("frieda", at("/inbox/bookmarks")),
+    "bookmarks, none": Place("robert", at("/inbox/bookmarks")),
+    "own threads": Place("frieda", at("/inbox/threads")),
+    "own threads, none": Place("administrator", at("/inbox/threads")),
+    "what one gave": Place("frieda", at("/inbox/given")),
+    "what one gave, nothing": Place("administrator", at("/inbox/given")),
+    "more about a post": Place("frieda", post("t-045", 2, "more")),
+    "more about a kept post, for facilitators": Place("robert", post("t-045", 5, "more")),
+    "more, opened below the post": Place("frieda", _more),
+    "more, note too long": Place("frieda", send(post("t-045", 2, "more"), "/posts/", note="x" * 501), 422),
+    "point to a post": Place("frieda", post("t-045", 2, "share")),
+    "point to a post, to nobody": Place("frieda", send(post("t-045", 2, "share"), "/posts/", to="Niemand"), 422),
     "inbox, nothing new": Place("administrator", at("/inbox")),
     "settings": Place("frieda", at("/settings/account")),
     "settings, wrong": Place("frieda", send(at("/settings/account"), "/settings/account/password", password="x", repeated="y"), 422),

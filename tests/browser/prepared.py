@@ -64,6 +64,8 @@ def use(clients: dict[str, Any], posts: dict[tuple[str, int], int]) -> None:
     _send(clients["robert"], posts["t-030", 2], "edit", body="Gekürzt.", reason="Da stand ein Name.")
     _send(clients["robert"], posts["liste", 1], "recommend", for_what="einen Ablauf", reason="Spart allen viel Zeit.")
     clients["frieda"].get("/search?q=xylophonkonzert")
+    kept = {"csrf_token": token(clients["frieda"].get("/inbox/bookmarks").text), "note": "Für das Team im Januar"}
+    clients["frieda"].post(f"/posts/{posts['t-026', 1]}/bookmark", data=kept)
     saved = {"csrf_token": token(clients["frieda"].get("/search/saved").text), "q": "Geruch Treppenhaus"}
     clients["frieda"].post("/search/saved", data=saved)
 

@@ -133,7 +133,8 @@ def test_edit_delete_and_take_back(site: Site, visit: Visit, js: bool) -> None:
     expect(page.locator(".source").nth(1)).to_contain_text("Zwischenstand")
     page.go_back()
 
-    article(page, 8).get_by_role("link", name="Löschen").click()
+    article(page, 8).get_by_role("button" if js else "link", name="Mehr").click()
+    page.get_by_role("link", name="Löschen").click()
     page.get_by_role("button", name="Beitrag löschen").click()
     gap = article(page, 8)
     expect(gap).to_contain_text("Beitrag 8 wurde gelöscht.")

@@ -29,10 +29,10 @@ from forum.members.models import Member, Organisation
 from forum.moderation import actions as moderation
 from forum.moderation import flags
 from forum.notifications import actions as mails
-from forum.notifications import digests
+from forum.notifications import digests, sharing
 from forum.practices import actions as practices
 from forum.search import saved
-from forum.threads import actions, drafts
+from forum.threads import actions, bookmarks, drafts
 from forum.threads.models import Attachment, Post, Thread
 from forum.threads.queries import Opened
 from tests.mailbox import Mailbox
@@ -92,6 +92,9 @@ def plant(app: Flask) -> Planted:
         practices.say_helpful(bernd, _opened("bernd", thread), answer, True)
         practices.thank(bernd, _opened("bernd", thread), answer, True)
         actions.tell_outcome(bernd, _opened("bernd", thread), "solved", f"Ausgang {word()}")
+        for keeper in ("bernd", "jonas"):
+            bookmarks.bookmark(actor(keeper), other, f"Notiz {word()}")
+        sharing.share(bernd, other, "Robert Tamm", f"Schau mal {word()}")
         first = _first(thread)
         moderation.edit_post(robert, opened, first, f"Nun {word()}.", 1, f"Anlass {word()}", f"Titel {word()}")
         moderation.delete_post(robert, opened, gone, f"Löschgrund {word()}")
@@ -211,7 +214,9 @@ def addresses(app: Flask, planted: Planted) -> Iterator[str]:
         yield f"/practices?before={key}"
         yield f"/moderation/log?before={key}"
         yield f"/inbox?before={key}"
-    for tag in (planted.words[2], planted.words[-1], "x"):
+        yield f"/inbox/bookmarks?before={key}"
+        yield f"/inbox/threads?before={key}"
+    for tag in (*planted.words[2:3], planted.words[-1], "x"):
         yield f"/tags/{tag}"
     yield from ("/unread?before=1900000000000000-999", "/unread?before=x", "/unread?undo=1", "/unread?thread=1&from=2")
     for slug in (planted.slug, "leitungskreis", "vermuellung", "gibtsnicht"):
@@ -263,7 +268,7 @@ def posts(somebody: Visitor, planted: Planted) -> Iterator[TestResponse]:
         yield send("/preview", body=body)
         yield send("/threads/1/posts", body=body, preview="1", reply_to=str(post))
         yield send("/threads/1/posts", body=f"Antwort auf {post}", reply_to=str(post))
-        for act in ("edit", "delete", "restore", "recommend", "withdraw", "helpful", "thanks"):
+        for act in ("edit", "delete", "restore", "recommend", "withdraw", "helpful", "thanks", "bookmark", "share"):
             yield send(f"/posts/{post}/{act}", body="x", version="1", reason="x", withdrawn_reason="x", for_what="x")
     yield send(f"/threads/{planted.thread}/posts", body="x", preview="1")
     yield send(f"/threads/{planted.thread}/moderate", act="pin", reason="x")

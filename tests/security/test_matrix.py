@@ -97,6 +97,11 @@ def edits(status: int) -> Rule_:
     return rule
 
 
+def stands(status: int) -> Rule_:
+    """What every reader may do with a post that was not deleted."""
+    return lambda _person, state: 403 if state == "deleted" else status
+
+
 def deletes(person: str, state: str) -> int:
     """Sent twice is sent once: deleting what is deleted leads back to the gap, for those who might."""
     own = person == "author" and state != "locked"
@@ -229,6 +234,9 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("inbox.show", "GET"): member(200),
     ("inbox.note_read", "POST"): member(303, guest=401),
     ("inbox.counts", "GET"): member(200),
+    ("inbox.bookmarks", "GET"): member(200),
+    ("inbox.threads", "GET"): member(200),
+    ("inbox.gave", "GET"): member(200),
     ("mail.show", "GET"): member(200),
     ("mail.save", "POST"): member(303, guest=401),
     ("mail.preview", "GET"): member(200),
@@ -257,6 +265,10 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("offers.show", "GET"): member(200),
     ("outcome.show", "GET"): guarded(tells_outcome(200)),
     ("outcome.tell", "POST"): acts(tells_outcome(303)),
+    ("more.show", "GET"): guarded(stands(200)),
+    ("more.bookmark", "POST"): acts(stands(303)),
+    ("more.share", "GET"): guarded(stands(200)),
+    ("more.do_share", "POST"): acts(stands(422)),  # nobody is named
     ("posts.preview", "POST"): member(200, guest=401),
     ("posts.show", "GET"): reads(303),
     ("posts.edit", "GET"): guarded(edits(200)),
@@ -358,6 +370,8 @@ FORMS: dict[str, dict[str, str]] = {
     "helping.answer": {"answer": "no"},
     "messages.write": {"subject": "Eine Frage", "body": "Guten Tag"},
     "outcome.tell": {"outcome": "solved"},
+    "more.bookmark": {"note": "Für später"},
+    "more.do_share": {"to": ""},
     "posts.preview": {"body": "Text"},
     "posts.update": {"body": "Anders", "version": "1", "reason": "Grund"},
     "posts.do_delete": {"reason": "Grund"},

@@ -2,10 +2,20 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
+import time_machine
 from flask import Flask
+from sqlalchemy import delete, select
 
+from forum import clock
+from forum.areas.models import AreaMember
+from forum.db import db, transaction
+from forum.members.actions import add_member
+from forum.notifications.models import Share
+from forum.threads.models import Bookmark
 from tests.cast import Person, post_id
+from tests.mailbox import Mailbox
 
 Work = Callable[[], int]
 
@@ -137,3 +147,135 @@ def test_an_act_of_a_facilitator_is_told_with_its_reason(frieda: Person, robert:
     frieda.reads("/inbox")
     assert frieda.sees("Ihr Thema wurde für Antworten geschlossen")
     assert frieda.sees("Alles gesagt.")
+
+
+def test_a_post_is_kept_with_a_note_and_found_again(frieda: Person, jonas: Person) -> None:
+    thread = frieda.asks("Wer räumt?")
+    answer = jonas.replies(thread, "Wir kennen jemanden.")
+    frieda.reads(f"/posts/{answer}/more")
+    frieda.sends(f"/posts/{answer}/bookmark", note="Für  den\nJanuar")
+    assert frieda.sees("Gemerkt</span>")
+    assert not jonas.reads(f"/threads/{thread}").text.count("Gemerkt</span>")
+    frieda.reads("/inbox/bookmarks")
+    assert frieda.sees("Für den Januar")
+    assert frieda.sees("Wir kennen jemanden.")
+    frieda.sends(f"/posts/{answer}/bookmark", note="Für das Team")
+    frieda.reads(f"/posts/{answer}/more")
+    assert frieda.sees('value="Für das Team"')
+    frieda.sends(f"/posts/{answer}/bookmark", remove="1", list="1")
+    assert frieda.sees("Sie haben noch keinen Beitrag gemerkt.")
+
+
+def test_a_bookmark_is_not_there_while_its_post_may_not_be_seen(app: Flask, bernd: Person, robert: Person) -> None:
+    thread = bernd.asks("Intern", area="leitungskreis")
+    answer = robert.replies(thread, "Unter uns gesagt.")
+    bernd.sends(f"/posts/{answer}/bookmark", note="Vertraulich")
+    with app.app_context(), transaction():
+        db.session.execute(delete(AreaMember).where(AreaMember.member_id == bernd.id))
+    bernd.reads("/inbox/bookmarks")
+    assert not bernd.sees("Vertraulich")
+    bernd.sends(f"/posts/{answer}/bookmark", remove="1", list="1")
+    with app.app_context():
+        assert db.session.scalars(select(Bookmark)).all() == []
+
+
+def test_more_offers_what_is_possible(frieda: Person, jonas: Person, robert: Person) -> None:
+    thread = frieda.asks("Wer räumt?")
+    answer = jonas.replies(thread, "Wir.")
+    for somebody, offered, not_offered in (
+        (frieda, ("/flag", "/share"), ("/delete", "/history", "/moderate")),
+        (jonas, ("/delete", "/share"), ("/flag", "/history", "/moderate")),
+        (robert, ("/delete", "/flag", "/moderate"), ("/history",)),
+    ):
+        page = somebody.reads(f"/posts/{answer}/more?part").text
+        assert not [act for act in offered if f'{act}"' not in page]
+        assert not [act for act in not_offered if f'{act}"' in page]
+        assert f'/posts/{answer}" readonly' in page.replace("&#47;", "/")
+    jonas.sends(f"/posts/{answer}/edit", body="Wir alle.", version="1")
+    assert "/history" in jonas.reads(f"/posts/{answer}/more?part").text
+
+
+def test_colleagues_are_pointed_to_a_post(frieda: Person, jonas: Person, aylin: Person, mailbox: Mailbox) -> None:
+    answer = jonas.replies(frieda.asks("Wer räumt?"), "Wir kennen jemanden.")
+    frieda.reads(f"/posts/{answer}/share")
+    frieda.sends(f"/posts/{answer}/share", to="aylin kaya, @bernd-ahlers; Rob", line="Wäre das etwas?")
+    assert frieda.sees("Der Hinweis steht im Posteingang")
+    for somebody in ("aylin", "bernd", "robert"):
+        (mail,) = mailbox.to(f"{somebody}@weserufer.example")
+        assert "Wäre das etwas?" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    aylin.reads("/inbox")
+    assert aylin.sees("Frieda Moor weist Sie auf einen Beitrag hin")
+    assert aylin.sees("Wäre das etwas?")
+
+
+def test_nobody_is_pointed_to_what_they_may_not_see(app: Flask, bernd: Person, robert: Person) -> None:
+    answer = robert.replies(bernd.asks("Intern", area="leitungskreis"), "Unter uns.")
+    page = bernd.sends(f"/posts/{answer}/share", to="Robert Tamm, Jonas Brandt, Anke Verwey", line="Schaut.")
+    assert page.status_code == 422
+    assert bernd.sees("Dieses Thema ist nicht für alle Genannten da: Jonas Brandt, Anke Verwey")
+    assert bernd.sees('value="Robert Tamm, Jonas Brandt, Anke Verwey"')
+    assert bernd.sees("Schaut.")
+    with app.app_context():
+        assert db.session.scalars(select(Share)).all() == []
+
+
+def test_whom_nobody_knows_is_not_guessed(app: Flask, frieda: Person, jonas: Person) -> None:
+    with app.app_context(), transaction():
+        add_member("Jonas Brandtner", "brandtner@weserufer.example")
+    answer = jonas.replies(frieda.asks("Wer räumt?"), "Wir.")
+    for to, said in (
+        ("", "Bitte nennen Sie mindestens"),
+        ("Jo", "So heißen mehrere Mitglieder."),
+        ("Sven Peters", "Ein Mitglied dieses Namens gibt es nicht: Sven Peters"),
+        ("Frieda Moor", "Ein Mitglied dieses Namens gibt es nicht: Frieda Moor"),
+        ("%", "Ein Mitglied dieses Namens gibt es nicht: %"),
+    ):
+        assert frieda.sends(f"/posts/{answer}/share", to=to).status_code == 422
+        assert frieda.sees(said), to
+    assert frieda.sends(f"/posts/{answer}/share", to="Jonas Brandt").status_code == 200
+
+
+def test_only_so_many_are_pointed_to_posts_within_a_day(frieda: Person, jonas: Person) -> None:
+    answer = jonas.replies(frieda.asks("Wer räumt?"), "Wir.")
+    for _ in range(10):
+        frieda.sends(f"/posts/{answer}/share", to="Aylin Kaya, Robert Tamm")
+        assert frieda.sees("Der Hinweis steht im Posteingang")
+    assert frieda.sends(f"/posts/{answer}/share", to="Aylin Kaya").status_code == 422
+    assert frieda.sees("höchstens 20")
+    with time_machine.travel(clock.now() + timedelta(days=1, minutes=1)):
+        frieda.reads(f"/posts/{answer}/share")
+        assert frieda.sends(f"/posts/{answer}/share", to="Aylin Kaya").status_code == 200
+
+
+def test_own_threads_and_what_one_gave(frieda: Person, jonas: Person, robert: Person, aylin: Person) -> None:
+    thread = frieda.asks("Wer räumt?")
+    answer = jonas.replies(thread, "Wir kennen jemanden.")
+    jonas.reads("/inbox/given")
+    assert jonas.sees("Sie haben 1 Antwort gegeben.")
+    assert not jonas.sees("gedankt")
+    frieda.sends(f"/posts/{answer}/helpful", on="1")
+    robert.recommends(answer)
+    for somebody in (frieda, robert, aylin):
+        somebody.sends(f"/posts/{answer}/thanks", on="1")
+    aylin.sends(f"/posts/{answer}/bookmark", note="")
+    jonas.sends(f"/posts/{answer}/bookmark", note="Mein eigener")
+    jonas.reads("/inbox/given")
+    for said in (
+        "1 Ihrer Antworten hat geholfen.", "1 Ihrer Beiträge ist empfohlene Praxis.", "Ihnen wurde 3 Mal gedankt.",
+        "Ein Beitrag von Ihnen wurde 1 Mal gemerkt.", "Wir kennen jemanden.",
+    ):  # fmt: skip
+        assert jonas.sees(said), said
+    frieda.reads("/inbox/threads")
+    assert frieda.sees("Wer räumt?")
+    jonas.reads("/inbox/threads")
+    assert not jonas.sees("Wer räumt?")
+
+
+def test_pages_of_the_inbox_cost_few_statements(frieda: Person, jonas: Person, statements: list[str]) -> None:
+    for number in range(3):
+        answer = jonas.replies(frieda.asks(f"Frage {number}"), "Wir.")
+        frieda.sends(f"/posts/{answer}/bookmark", note="Gut")
+    for path in ("/inbox", "/inbox/bookmarks", "/inbox/threads", "/inbox/given", f"/posts/{answer}/more?part"):
+        statements.clear()
+        assert frieda.reads(path).status_code == 200
+        assert len(statements) <= 8, statements

@@ -1,0 +1,63 @@
+"""What a member gave to the others under the own name, for themselves alone: facts, no points."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, or_, select
+
+from forum.areas.models import Area
+from forum.areas.rules import VIEWER
+from forum.db import AnyRow, AnySelect, at_most, read
+from forum.members.models import Viewer
+from forum.threads.models import Bookmark, Post, Thread
+from forum.threads.rules import may_see
+
+MOST_SHOWN = 10
+
+_mine = (
+    select(Post.id, Post.thread_id, Post.number, Post.helpful, Post.recommended, Post.thanks_count)
+    .join(Thread, Thread.id == Post.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .where(Post.author_id == VIEWER, Post.deleted_at.is_(None), may_see())
+    .subquery()
+    .c
+)
+
+
+_kept = (
+    select(func.count())
+    .select_from(Bookmark)
+    .join(Post, Post.id == Bookmark.post_id)
+    .where(Post.author_id == VIEWER, Bookmark.member_id != VIEWER)
+    .scalar_subquery()
+)
+_GIVEN: AnySelect = select(
+    func.count().filter(_mine.number == 1).label("threads"),
+    func.count().filter(_mine.number > 1).label("replies"),
+    func.count().filter(_mine.helpful).label("helped"),
+    func.count().filter(_mine.recommended).label("recommended"),
+    func.coalesce(func.sum(_mine.thanks_count), 0).label("thanks"),
+    _kept.label("kept"),
+)
+
+
+def given(viewer: Viewer) -> AnyRow:
+    """How much the viewer wrote, and what became of it; one statement."""
+    return read(_GIVEN, {"viewer_id": viewer.id}).one()
+
+
+_WHAT_HELPED: AnySelect = (
+    select(
+        *(Post.id, Post.number, Post.created_at, Post.html, Post.recommended, Post.helpful, Post.thanks_count),
+        *(Thread.title, Area.title.label("area_title")),
+    )
+    .join(Thread, Thread.id == Post.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .where(Post.author_id == VIEWER, Post.deleted_at.is_(None), may_see(), or_(Post.helpful, Post.recommended))
+    .order_by(Post.created_at.desc(), Post.id.desc())
+    .limit(at_most(MOST_SHOWN))
+)
+
+
+def what_helped(viewer: Viewer) -> Sequence[AnyRow]:
+    """The viewer's latest posts that have helped or are recommended."""
+    return read(_WHAT_HELPED, {"viewer_id": viewer.id}).all()
