@@ -21,6 +21,7 @@ import forum.search.thesaurus
 import forum.search.vectors
 import forum.threads.drafts
 import forum.threads.models
+import forum.threads.opening
 import forum.threads.protection  # noqa: F401 - imported so that the metadata holds every table
 from forum import failpoints
 from forum.db import Base, UTCDateTime

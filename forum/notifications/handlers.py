@@ -18,6 +18,7 @@ from forum.notifications.recipients import (
     flag_entries,
     held_entries,
     mark_entries,
+    opened_entries,
     post_entries,
     post_recipients,
     wanted_decisions,
@@ -144,6 +145,18 @@ def carry_watches(events: Sequence[Event]) -> None:
     for event in events:
         with transaction():
             _carry_watches(event.ids["from_thread_id"], event.subject_id, all_levels=event.name == "thread.split")
+
+
+@on("name.opened", batch=50)
+def tell_of_openings(events: Sequence[Event]) -> None:
+    """A name was opened: an entry for the asker, and a mail that says to look there."""
+    entries = opened_entries([event.subject_id for event in events])
+    with transaction():
+        for row in entries:
+            notify(
+                "opened", [row.member_id], key=f"opened:{row.id}", at=row.at, thread_id=row.thread_id,
+                subject_id=row.id, by_mail=True,
+            )  # fmt: skip
 
 
 @on("post.flagged", batch=50)

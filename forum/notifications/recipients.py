@@ -23,6 +23,7 @@ from forum.notifications.rules import asks_for_mail, level_of, muted, takes_mail
 from forum.practices.models import Mark
 from forum.practices.rules import GIVEN, recommends
 from forum.threads.models import Mention, Post, Thread
+from forum.threads.opening import NameOpening
 from forum.threads.protection import behind
 from forum.threads.rules import may_see
 
@@ -138,6 +139,12 @@ _HELD_ENTRIES: AnySelect = (
     .where(Thread.id == bindparam("thread_id"), Thread.held, _HAS_INBOX)
     .order_by(Member.id)
 )
+_OPENED_ENTRIES: AnySelect = (
+    select(NameOpening.id, NameOpening.thread_id, NameOpening.agreed_at.label("at"), Member.id.label("member_id"))
+    .join(Thread, Thread.id == NameOpening.thread_id)
+    .join(Member, _is(Thread.author_id))
+    .where(NameOpening.id.in_(bindparam("ids", expanding=True)))
+)
 _ANSWER_ENTRIES: AnySelect = (
     select(
         *(Flag.id, Flag.entry_id, ModerationEntry.act, ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
@@ -228,6 +235,11 @@ def decision_entries(entry_ids: Collection[int]) -> Sequence[AnyRow]:
 def flag_entries(flag_ids: Collection[int]) -> Sequence[AnyRow]:
     """Who is told of these flags: all who run the area of the post, unless somebody has decided already."""
     return read(_FLAG_ENTRIES, {"ids": list(flag_ids)}).all()
+
+
+def opened_entries(opening_ids: Collection[int]) -> Sequence[AnyRow]:
+    """The askers who are told that their names were opened."""
+    return read(_OPENED_ENTRIES, {"ids": list(opening_ids)}).all()
 
 
 def held_entries(thread_id: int) -> Sequence[int]:

@@ -36,6 +36,7 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     practices,
     problems,
     profile,
+    protected,
     saved,
     search,
     session,

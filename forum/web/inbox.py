@@ -136,7 +136,7 @@ def _address(row: AnyRow) -> str:
         return "/moderation/queue"
     if row.kind == "contact":
         return f"/messages/{row.subject_id}"
-    if row.kind in ("asked", "outcome"):
+    if row.kind in ("asked", "outcome", "opened"):
         return f"/threads/{row.thread_id}/{row.kind}"
     if row.post_id:
         return f"/posts/{row.post_id}"

@@ -230,6 +230,11 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("helping.asked", "GET"): guarded(lambda _person, _state: 404),  # nobody was asked here
     ("helping.answer", "POST"): acts(lambda _person, _state: 404),
     ("helping.unanswered", "GET"): member(200),
+    ("protected.index", "GET"): administers(200),
+    ("protected.show", "GET"): administers(404),  # nothing was asked here without a name
+    ("protected.ask", "POST"): administers(404, guest=401),
+    ("protected.agree", "POST"): administers(404, guest=401),
+    ("protected.told", "GET"): guarded(lambda _person, _state: 404),
     ("home.show", "GET"): anyone(200),
     ("inbox.show", "GET"): member(200),
     ("inbox.note_read", "POST"): member(303, guest=401),
@@ -344,6 +349,7 @@ WITHOUT_THING = {
 } | {
     *("files.waiting", "members.index", "members.organisations", "moderation.log", "moderation.queue", "offers.show"),
     "posts.preview",
+    "protected.index",
     *("unread.show", "unread.catch_up", "unread.undo"),
     "helping.unanswered",
 }
@@ -363,6 +369,8 @@ FORMS: dict[str, dict[str, str]] = {
     "inbox.note_read": {"entry": "1"},
     "mail.save": {"rhythm": "daily", "weekday": "1", "hour": "8", "level": "notify"},
     "held.do_give_back": {"reason": "Grund"},
+    "protected.ask": {"reason": "Grund"},
+    "protected.agree": {"reason": "Grund"},
     "merging.do_merge": {"into": "987", "reason": "Grund"},
     "merging.do_split": {"title": "Neu", "reason": "Grund", "area": "1"},
     "moderation.do_flag": {"why": "unkind"},
@@ -503,7 +511,9 @@ def test_matrix(app: Flask, people: dict[str, Visitor], state: str) -> None:
 
 def alike(answer: TestResponse, thing: Thing) -> tuple[str, dict[str, str], str]:
     """An answer without the words and numbers of its address."""
-    words = re.compile(rf"{thing.area}|(?:threads|posts|files)/(?:{thing.thread}|{thing.post}|{thing.attachment})\b")
+    words = re.compile(
+        rf"{thing.area}|(?:threads|posts|files|protected)/(?:{thing.thread}|{thing.post}|{thing.attachment})\b"
+    )
     left = {"Content-Length", "Set-Cookie", "Date"}
     headers = {name: words.sub("N", value) for name, value in answer.headers.items() if name not in left}
     return answer.status, headers, words.sub("N", scene.normal(answer.text))

@@ -1,12 +1,15 @@
 """Questions without a name: who asks is told to nobody, and everything else works as in any thread."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from email.message import EmailMessage
 from html import unescape
 from pathlib import Path
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import select
 
@@ -14,6 +17,7 @@ from forum import clock
 from forum.areas.actions import allow_protected
 from forum.areas.models import Area
 from forum.db import db, transaction
+from forum.members import actions as members
 from forum.members.models import Member
 from forum.members.queries import viewer_by_email
 from forum.notifications.models import OutgoingMail
@@ -24,7 +28,7 @@ from forum.threads.models import Post, ReadMarker, Thread
 from forum.threads.queries import open_thread
 from forum.transfer.export import export
 from forum.transfer.format import check
-from tests.cast import Person, post_id
+from tests.cast import Person, person, post_id
 from tests.mailbox import Mailbox
 
 TITLE, BODY = "Was tun, wenn die Leitung wegsieht?", "Ein Mieter droht, und bei uns im Haus sagt niemand etwas."
@@ -60,9 +64,9 @@ def lists(somebody: Person) -> Iterator[str]:
 def test_a_facilitator_looks_first(frieda: Person, jonas: Person, robert: Person, work: Callable[[], int]) -> None:
     thread = asks(frieda)
     work()
-    for person in (frieda, robert):
-        assert person.reads(f"/threads/{thread}").status_code == 200
-        assert not any(TITLE in unescape(page) for page in lists(person))
+    for somebody in (frieda, robert):
+        assert somebody.reads(f"/threads/{thread}").status_code == 200
+        assert not any(TITLE in unescape(page) for page in lists(somebody))
     assert frieda.reads(f"/threads/{thread}")
     assert frieda.sees("Ihre Frage wartet auf eine Leitung")
     assert jonas.reads(f"/threads/{thread}").status_code == 404
@@ -105,10 +109,10 @@ def test_all_that_the_asker_does_is_done_under_the_name(
         assert frieda_id not in set(db.session.scalars(select(Event.actor_id).where(Event.name != "member.signed_in")))
         assert db.session.scalars(select(ReadMarker.member_id).where(ReadMarker.member_id == persona)).all() == []
         assert db.session.get_one(Post, answer).recommended
-    for person in (jonas, robert):
-        person.reads(f"/threads/{thread}")
-        assert person.sees("Danke, das versuchen wir.")
-        assert not person.sees("Frieda")
+    for somebody in (jonas, robert):
+        somebody.reads(f"/threads/{thread}")
+        assert somebody.sees("Danke, das versuchen wir.")
+        assert not somebody.sees("Frieda")
     with app.app_context():
         name = db.session.get_one(Member, persona)
     assert jonas.reads(f"/members/{persona}").status_code == 404
@@ -171,11 +175,11 @@ def test_colleagues_do_not_see_what_is_hidden_from_them(
         assert bernd.reads(address).status_code == 404, address
         assert aylin.reads(address).status_code == 200, address
     assert not any(TITLE in unescape(page) for page in lists(bernd))
-    for person in (aylin, jonas):
-        assert person.reads("/areas/vermuellung")
-        assert person.sees(TITLE)
-        assert person.reads("/search?q=Mieter+droht")
-        assert not person.sees(TITLE)
+    for somebody in (aylin, jonas):
+        assert somebody.reads("/areas/vermuellung")
+        assert somebody.sees(TITLE)
+        assert somebody.reads("/search?q=Mieter+droht")
+        assert not somebody.sees(TITLE)
     answer = aylin.replies(thread, "Bei uns half ein Brief der Verwaltung.")
     aylin.reads(f"/threads/{thread}")
     jonas.recommends(answer)
@@ -320,3 +324,79 @@ def test_an_export_says_the_name_of_the_thread_alone(
     assert (persona["email"], persona["organisation"], persona["role"]) == (None, None, "member")
     assert [thing["author"] for thing in things if thing["type"] == "post"] == [persona["id"]]
     check(tmp_path / "out.ndjson")
+
+
+def opens(somebody: Person, thread: int, step: str, reason: str) -> int:
+    somebody.reads(f"/admin/protected/{thread}")
+    return somebody.sends(f"/admin/protected/{thread}/{step}", reason=reason).status_code
+
+
+@pytest.fixture
+def second(app: Flask) -> Person:
+    """Another administrator, of another house."""
+    with app.app_context(), transaction():
+        members.change_role(
+            None, db.session.scalars(select(Member).where(Member.uid == "aylin")).one(), "administrator"
+        )
+    return person(app, "aylin")
+
+
+def test_two_administrators_open_a_name_and_the_asker_hears(
+    frieda: Person, jonas: Person, robert: Person, anke: Person, second: Person, mailbox: Mailbox
+) -> None:
+    thread = asks(frieda)
+    publishes(robert, thread)
+    mailbox.empty()
+    for somebody in (jonas, robert, frieda):
+        assert somebody.reads(f"/admin/protected/{thread}").status_code == 404
+        assert somebody.reads("/admin/protected").status_code == 404
+    assert opens(anke, thread, "ask", "") == 422
+    assert opens(anke, thread, "ask", "Ein Kind ist in Gefahr.") == 200
+    assert opens(anke, thread, "ask", "Noch einmal.") == 403
+    assert opens(anke, thread, "agree", "Ich stimme mir zu.") == 403
+    for somebody in (anke, second):
+        somebody.reads(f"/admin/protected/{thread}")
+        assert not somebody.sees("Frieda")
+    assert "geöffnet" not in told(frieda)
+    assert opens(second, thread, "agree", "Das Jugendamt braucht Kontakt.") == 200
+    for somebody in (anke, second):
+        somebody.reads(f"/admin/protected/{thread}")
+        assert somebody.sees("Diese Frage hat Frieda Moor, Baugenossenschaft Weserufer gestellt.")
+        somebody.reads(f"/threads/{thread}")
+        assert not somebody.sees("Frieda")
+        somebody.reads("/admin/protected")
+        assert somebody.sees("Ein Kind ist in Gefahr.")
+        assert not somebody.sees("Frieda")
+    [mail] = mailbox.to(frieda)
+    assert not any(word in said(mail) for word in (TITLE, "Kollegin", "geöffnet", "Jugendamt"))
+    assert "Ihren Namen geöffnet" in told(frieda)
+    assert frieda.reads(f"/threads/{thread}/opened")
+    assert all(frieda.sees(words) for words in ("Anke Verwey", "Aylin Kaya", "Ein Kind ist in Gefahr.", "Jugendamt"))
+    assert jonas.reads(f"/threads/{thread}/opened").status_code == 404
+    with time_machine.travel(clock.now() + timedelta(days=8)):
+        later = person_again(anke)
+        later.reads(f"/admin/protected/{thread}")
+        assert not later.sees("Frieda")
+
+
+def person_again(somebody: Person) -> Person:
+    """The same with a new session: the old one has been idle too long."""
+    return person(somebody.client.application, somebody.key)
+
+
+def test_a_request_expires(frieda: Person, robert: Person, anke: Person, second: Person) -> None:
+    thread = asks(frieda)
+    publishes(robert, thread)
+    opens(anke, thread, "ask", "Ein Kind ist in Gefahr.")
+    with time_machine.travel(clock.now() + timedelta(days=8)):
+        later = person_again(second)
+        assert opens(later, thread, "agree", "Ja.") == 422
+        assert not later.sees("Frieda")
+
+
+def test_an_administrator_who_asked_is_like_any_other(anke: Person, robert: Person, second: Person) -> None:
+    thread = asks(second)
+    publishes(robert, thread)
+    pages = [somebody.reads(f"/admin/protected/{thread}").text.partition("<main")[2] for somebody in (anke, second)]
+    asked, other = (re.sub(r'csrf_token" value="[^"]+', "", page) for page in pages)
+    assert asked == other

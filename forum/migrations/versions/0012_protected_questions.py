@@ -39,3 +39,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('protected_asker', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_protected_asker_member_id'), ['member_id'], unique=False)
+
+    op.create_table('name_opening',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('thread_id', sa.Integer(), nullable=False),
+    sa.Column('asked_by_id', sa.Integer(), nullable=False),
+    sa.Column('asked_why', sa.String(), nullable=False),
+    sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('agreed_by_id', sa.Integer(), nullable=True),
+    sa.Column('agreed_why', sa.String(), nullable=True),
+    sa.Column('agreed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['agreed_by_id'], ['member.id'], name=op.f('fk_name_opening_agreed_by_id')),
+    sa.ForeignKeyConstraint(['asked_by_id'], ['member.id'], name=op.f('fk_name_opening_asked_by_id')),
+    sa.ForeignKeyConstraint(['thread_id'], ['thread.id'], name=op.f('fk_name_opening_thread_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_name_opening'))
+    )
+    with op.batch_alter_table('name_opening', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_name_opening_thread_id'), ['thread_id'], unique=False)
