@@ -25,7 +25,7 @@ POSTS_A_PAGE = 20
 # Files are removed, but mails and drafts go on naming their numbers: those must not come to mean another file.
 NEVER_TWICE = {"sqlite_autoincrement": True}
 _MARKED = ("recommended", "helpful", "thanks_count")
-_NARROWS = ("kind", "reply_count", "recommended_count", "helpful_count", "outcome", "author_id")
+_NARROWS = ("kind", "reply_count", "recommended_count", "helpful_count", "outcome", "author_id", "held", "hidden")
 
 
 class ThreadTag(Base):

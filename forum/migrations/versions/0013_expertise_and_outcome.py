@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 # What a list of threads can be narrowed by stands in each of its indexes.
-NARROWS = ['kind', 'reply_count', 'recommended_count', 'helpful_count', 'outcome', 'author_id']
+NARROWS = ['kind', 'reply_count', 'recommended_count', 'helpful_count', 'outcome', 'author_id', 'held', 'hidden']
 LISTS = {
     'ix_thread_list': ['area_id', 'visible', 'pinned', 'last_post_at', 'id'],
     'ix_thread_newest': ['area_id', 'visible', 'created_at', 'id', 'last_post_at'],
