@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import Site, Visit
 from tests.browser.pages import PLACES, thread
@@ -26,6 +26,11 @@ window.shift = 0;
 new PerformanceObserver(list => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
 }).observe({ type: 'layout-shift', buffered: true });
+"""
+PAINTED = """
+() => new Promise(done => new PerformanceObserver(list => {
+  if (list.getEntriesByName('first-contentful-paint').length) done();
+}).observe({ type: 'paint', buffered: true }))
 """
 FONTS = """
 async () => {
@@ -92,6 +97,43 @@ def test_nothing_moves_while_a_page_loads(standing: Site, visit: Visit, path: st
     page = visitor.opens(path)
     page.evaluate(FONTS)
     assert page.evaluate("window.shift") < 0.05
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("path", ["/", "/areas/verwahrlosung", "thread", "/search?q=geruch", "/unread"])
+def test_nothing_moves_when_the_fonts_come_late(standing: Site, visit: Visit, path: str, width: int) -> None:
+    """UX 48: they come when the page has been painted with the stand-ins, as on a slow line."""
+    visitor = visit(standing, "frieda", width=width)
+    waiting: list[Route] = []
+    visitor.page.route("**/*.woff2", lambda route, _request: waiting.append(route))
+    visitor.page.add_init_script(WATCH_SHIFTS)
+    visitor.page.goto(
+        standing.address + (standing.thread("t-027") if path == "thread" else path), wait_until="domcontentloaded"
+    )
+    page = visitor.page
+    page.evaluate(PAINTED)
+    assert len(waiting) == 2
+    for route in waiting:
+        with page.expect_event("requestfinished"):
+            route.continue_()
+    page.wait_for_load_state()
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.evaluate("window.shift") < 0.05
+
+
+def test_a_page_of_twenty_posts_is_60_kilobytes_in_all_but_fonts(standing: Site, visit: Visit) -> None:
+    visitor = visit(standing, "frieda")
+    session = visitor.context.new_cdp_session(visitor.page)
+    session.send("Network.enable")
+    kinds: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+    session.on("Network.responseReceived", lambda said: kinds.update({said["requestId"]: said["type"]}))
+    session.on("Network.loadingFinished", lambda said: sizes.update({said["requestId"]: said["encodedDataLength"]}))
+    page = thread("t-027")(visitor)
+    page.wait_for_load_state("networkidle")
+    assert page.locator(".post").count() == 20
+    assert {"Document", "Stylesheet", "Script"} <= set(kinds.values())
+    assert sum(size for number, size in sizes.items() if kinds.get(number) != "Font") <= 60_000
 
 
 def test_a_page_of_twenty_posts_is_small(standing: Site, visit: Visit) -> None:

@@ -1,9 +1,11 @@
 """Reading on: first unread, back to the list, all read and undo, keys, appearance; with and without JavaScript."""
 
 import re
+from io import BytesIO
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from pypdf import PdfReader
 
 from tests.browser.conftest import Site, Visit
 from tests.browser.test_journeys import article, in_sight, reaches, replies
@@ -219,10 +221,102 @@ def test_unread_by_keyboard_alone(site: Site, visit: Visit) -> None:
 
 def test_narrowing_by_keyboard_alone(standing: Site, visit: Visit) -> None:
     page = visit(standing, "frieda").opens("/areas/verwahrlosung")
-    reaches(page, page.locator(".narrow summary"))
+    reaches(page, page.locator(".sift summary"))
     page.keyboard.press("Enter")
     for label in ("Art", "Schlagwort", "Geordnet nach"):
         reaches(page, page.get_by_label(label), most=1)
     reaches(page, page.get_by_role("button", name="Anwenden"), most=1)
     page.keyboard.press("Enter")
     expect(page.locator(".rows li").first).to_be_visible()
+
+
+# The lines of a post in characters, on the widest screen.
+LINES = """
+() => {
+  const text = [...document.querySelectorAll('.text p')].sort((a, b) => b.textContent.length - a.textContent.length)[0];
+  const range = document.createRange(); range.selectNodeContents(text);
+  const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top))).size;
+  return [text.textContent.length / lines, parseFloat(getComputedStyle(text).fontSize), getComputedStyle(text).hyphens];
+}
+"""
+
+
+def test_a_line_is_made_for_reading(standing: Site, visit: Visit, js: bool) -> None:
+    """UX 28; that nothing is wider than 320 px is asked of every page in test_pages."""
+    page = visit(standing, "frieda", width=1280, js=js).opens(standing.thread("t-045"))
+    characters, size, hyphens = page.evaluate(LINES)
+    assert 55 <= characters <= 78
+    assert size >= 16
+    assert hyphens == "auto"
+    assert page.locator("html").get_attribute("lang") == "de"
+
+
+TOLD = re.compile(
+    r"(heute|gestern), \d{1,2}:\d\d|\d{1,2}\. (Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober"
+    r"|November|Dezember)(, \d{1,2}:\d\d| 20\d\d)"
+)
+
+
+@pytest.mark.parametrize("path", ["/", "/unread", "/areas/verwahrlosung", "/search?q=geruch"])
+def test_dates_are_said_in_german_and_exact_underneath(standing: Site, visit: Visit, js: bool, path: str) -> None:
+    """UX 30; the switch days are in tests/test_i18n.py."""
+    page = visit(standing, "frieda", js=js).opens(path)
+    times = page.locator("main time").all()
+    assert times
+    for time in times:
+        assert TOLD.fullmatch(time.inner_text()), time.inner_text()
+        assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+0[12]:00", time.get_attribute("datetime") or "")
+
+
+HEADINGS = """
+() => [...document.querySelectorAll('h1, h2, h3, h4')].filter(item => item.checkVisibility())
+  .map(item => +item.tagName[1])
+"""
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/unread", "/areas/verwahrlosung", "/tags/erstkontakt", "/settings/reading", "thread"]
+)
+def test_a_page_says_where_one_is(standing: Site, visit: Visit, js: bool, path: str) -> None:
+    """UX 14."""
+    page = visit(standing, "frieda", js=js).opens(standing.thread("t-045") if path == "thread" else path)
+    title = page.get_by_role("heading", level=1)
+    expect(title).to_have_count(1)
+    place = title.inner_text().replace("\n", " ")
+    assert page.title().startswith((place[:60], "Themen", "Wie ich lese")), page.title()
+    if path not in ("/", "/unread", "/settings/reading"):
+        expect(page.locator(".crumbs a").first).to_have_text("Themen")
+    levels = page.evaluate(HEADINGS)
+    assert all(below - above <= 1 for above, below in zip([0, *levels], levels, strict=False)), levels
+
+
+EMPTY = ["/areas/verwahrlosung?tag=gibt-es-nicht", "/areas/mitteilungen?state=mine", "/unread?before=1-1"]
+
+
+@pytest.mark.parametrize("path", EMPTY)
+def test_an_empty_list_says_so_and_offers_one_way_on(standing: Site, visit: Visit, js: bool, path: str) -> None:
+    """UX 13."""
+    page = visit(standing, "frieda", js=js).opens(path)
+    expect(page.locator(".empty p")).to_be_visible()
+    page.locator(".empty").get_by_role("link").click()
+    expect(page.locator(".rows li").first).to_be_visible()
+
+
+def test_a_missing_page_offers_a_search_with_the_words_of_its_address(standing: Site, visit: Visit, js: bool) -> None:
+    """UX 46."""
+    page = visit(standing, "frieda", js=js).opens("/threads/99999-geruch-im-treppenhaus")
+    field = page.get_by_role("main").get_by_role("searchbox")
+    expect(field).to_have_value("geruch im treppenhaus")
+    field.press("Enter")
+    expect(page.locator(".hits li").first).to_be_visible()
+
+
+@pytest.mark.parametrize("uid", ["t-045", "liste"])
+def test_no_post_heading_stands_alone_at_the_end_of_a_paper(standing: Site, visit: Visit, uid: str) -> None:
+    """UX 27, in the PDF itself: below the last heading of each page there is text of its post."""
+    page = visit(standing, "frieda").opens(standing.thread(uid))
+    names = {item.inner_text().split(chr(10))[0] for item in page.locator(".post h2 a").all()}
+    papers = PdfReader(BytesIO(page.pdf(prefer_css_page_size=True))).pages
+    for paper in list(papers)[:-1]:
+        last = [line for line in paper.extract_text().splitlines() if line.strip()][-2:]
+        assert not any(name in line for line in last for name in names), last

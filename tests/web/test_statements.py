@@ -154,7 +154,10 @@ def test_a_page_of_a_thread_of_10_000_posts_costs_as_much_as_one_of_60(
 def test_an_area_of_100_000_threads_costs_as_much_as_one_of_300(app: Flask, frieda: Person) -> None:
     only_sqlite(app)
     area, author = area_id(app, "vermuellung"), frieda.id
-    pages = ["/", "/areas/vermuellung", "/practices", "/areas/vermuellung?before=0-1577836900000000-50"]
+    here = "/areas/vermuellung"
+    pages = ["/", here, "/practices", f"{here}?before=0-1577836900000000-50", "/unread", "/unread?area=vermuellung"]
+    pages += ["/unread?before=1577836900000000-50", *(f"{here}?{more}" for more in ("sort=newest", "sort=thanked"))]
+    pages += [f"{here}?state=unread", f"{here}?kind=question&state=unanswered&sort=thanked"]
 
     def costs() -> list[Cost]:
         return [cost(app, frieda, page) for page in pages]
@@ -184,7 +187,9 @@ def test_each_page_takes_at_most_eight_statements(
         thanks(thread, aylin.id, 1, 4)
     address = f"/threads/{thread}"
     frieda.reads(address)
-    for page in ("/", "/areas/vermuellung", "/areas/vermuellung?kind=question", address, f"{address}?page=last"):
+    here = "/areas/vermuellung"
+    lists = ["/", here, f"{here}?kind=question&state=unread&tag=x&sort=thanked", "/unread", "/unread?area=vermuellung"]
+    for page in (*lists, address, f"{address}?page=last", "/settings/reading", "/settings/keys"):
         with at_most(8):
             assert frieda.reads(page).status_code == 200
 
