@@ -170,6 +170,8 @@ SENTENCES = {
     "thesaurus_full": N_("The thesaurus is full: at most %(most)s groups."),
     "search_empty": N_("A search without words cannot be saved."),
     "searches_full": N_("You have saved %(most)s searches already. Please delete one of them first."),
+    "template_long": N_("The text is too long: at most %(most)s characters."),
+    "template_changed": N_("This text was changed in the meantime. Both versions are below."),
     "drafts_full": N_("You have %(most)s drafts already. Please send or discard some of them first."),
     "level_unknown": N_("Please choose what you want to hear of by mail."),
     "rhythm_unknown": N_("Please choose how often the digest comes."),

@@ -8,6 +8,7 @@ import click
 
 from forum import clock, config, create_app, i18n, migrations, outbox
 from forum.areas.actions import create_area
+from forum.areas.models import Area
 from forum.areas.trade import AREAS
 from forum.cli.doors import forum, settings
 from forum.cli.people import link_for
@@ -21,6 +22,7 @@ from forum.search import handlers as index
 from forum.search.thesaurus import add_starter
 from forum.serving import serve
 from forum.threads.models import Post
+from forum.threads.templates import add_starters
 from forum.transfer import ndjson
 from forum.transfer.progress import progress
 
@@ -62,6 +64,8 @@ def load_demo() -> None:
         db.session.execute(db.update(Member).values(caught_up_at=week_ago, joined_at=week_ago))
     with transaction():
         _introduce_people()
+        for area_id in db.session.scalars(db.select(Area.id).where(Area.access == "open")):
+            add_starters(area_id)
     digests.begin_due()
     with transaction():
         fresh = db.select(Post.id, Post.author_id).where(Post.created_at > week_ago).order_by(Post.id)
@@ -115,7 +119,8 @@ def init(
             administrator = members.add_member(admin_name or "", admin_email, "administrator")
             for area in AREAS:
                 if area.slug in slugs:
-                    create_area(None, area.slug, i18n.gettext(area.title), i18n.gettext(area.description))
+                    made = create_area(None, area.slug, i18n.gettext(area.title), i18n.gettext(area.description))
+                    add_starters(made.id)
             add_starter(None, language or "")
             link = link_for(administrator, terms)
         index.rebuild()

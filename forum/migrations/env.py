@@ -22,7 +22,8 @@ import forum.search.vectors
 import forum.threads.drafts
 import forum.threads.models
 import forum.threads.opening
-import forum.threads.protection  # noqa: F401 - imported so that the metadata holds every table
+import forum.threads.protection
+import forum.threads.templates  # noqa: F401 - imported so that the metadata holds every table
 from forum import failpoints
 from forum.db import Base, UTCDateTime
 

@@ -42,6 +42,7 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     session,
     settings,
     similar,
+    templates,
     templating,
     thesaurus,
     threads,

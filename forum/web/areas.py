@@ -10,11 +10,12 @@ from forum.db import AnyRow
 from forum.errors import Invalid, Missing
 from forum.notifications.queries import area_level
 from forum.search.similar import similar
-from forum.text import MAX_SOURCE
+from forum.text import MAX_SOURCE, tidy
 from forum.threads.actions import LONGEST_TAG, ask_protected, start_thread
 from forum.threads.models import KINDS, LONGEST_TITLE, tag_slug
 from forum.threads.queries import SORTS, STATES, Choice, readable_thread, tags_of_area, threads_of_area, threads_of_tag
 from forum.threads.rules import kinds_to_protect, kinds_to_start
+from forum.threads.templates import templates_of
 from forum.web import uploads
 from forum.web.door import route
 from forum.web.drafts import sent_from_here, writing
@@ -83,7 +84,8 @@ def tagged(tag: str) -> Response:
 @route("/areas/<slug>/new", allow="member")
 def new(slug: str) -> Response:
     """The form for a new thread; a search that found nothing can hand over its words as title."""
-    return _form(slug, title=request.args.get("title", "")[:LONGEST_TITLE])
+    kind = request.args.get("kind", "")
+    return _form(slug, kind if kind in KINDS else "", request.args.get("title", "")[:LONGEST_TITLE])
 
 
 @route("/areas/<slug>/new", allow="member", methods=("POST",), previews=True, receive=uploads.receive)
@@ -93,6 +95,8 @@ def create(slug: str) -> Response:
     kind, title, body = sent("kind"), sent("title"), sent("body")
     if sent("preview"):
         return _form(slug, kind, title, body, shown=rendered(body))
+    if tidy(body) == templates_of(area).get(kind):
+        body = ""  # nothing was filled in
     try:
         files = uploads.form_files()
         if sent("protected"):
@@ -132,9 +136,12 @@ def _form(
         return page("areas/announcements_only.html", 403, here="threads", area=area)
     form = writing(f"area:{slug}", fresh=not title)  # who comes with a title wants to write something else
     title = title or form.fields.get("title", "")
+    templates = templates_of(area)
+    kind = kind or form.fields.get("kind", "")
+    kind = kind if kind in kinds else kinds[0]
     return page(
         "areas/new.html", status, here="threads", area=area, kinds=kinds,
-        kind=kind or form.fields.get("kind") or kinds[0], title=title, body=body or form.fields.get("body", ""),
+        kind=kind, title=title, body=body or form.fields.get("body") or templates.get(kind, ""), templates=templates,
         form=form, shown=shown, errors=errors or {}, tags=sent("tags") or form.fields.get("tags", ""),
         protectable=bool(kinds_to_protect(viewer(), area, area.protected_allowed)),
         protected=bool(sent("protected") or form.fields.get("protected")),

@@ -12,6 +12,7 @@ for (const form of $$('form[data-draft]')) {
   const name = `draft:${form.dataset.draft}:${place.value}`;
   let saved = written(form), busy = Promise.resolve();
 
+  const begun = () => draft.value || 'unsent' in form.dataset || [...form.elements].some(({ type, value, defaultValue }) => /^text/.test(type) && value !== defaultValue);
   const say = (sentence, id, others) => {
     const [words, discard, more] = line.children;
     line.hidden = !sentence;
@@ -25,7 +26,7 @@ for (const form of $$('form[data-draft]')) {
   }).then(answer => answer.ok ? answer.json() : Promise.reject(answer));
   const save = async () => {
     const now = written(form);
-    if (now === saved || form.dataset.sent) return;
+    if (now === saved || form.dataset.sent || !begun()) return;
     try {
       const said = await post(new URLSearchParams(strings(form)));
       saved = now;

@@ -57,7 +57,7 @@ def token(html: str) -> str:
 
 
 def use(clients: dict[str, Any], posts: dict[tuple[str, int], int]) -> None:
-    """Frieda changes and deletes posts of her own and saves a search, Robert moderates, each as through the page."""
+    """What people did through the pages: Frieda changed, deleted, saved a search; Robert moderated; drafts wait."""
     _send(clients["frieda"], posts["t-045", 5], "edit", body="Danke euch allen, von Herzen.")
     _send(clients["frieda"], posts["t-018", 4], "delete")
     _send(clients["robert"], posts["liste", 2], "delete", reason="Doppelt geschickt.")
@@ -66,6 +66,11 @@ def use(clients: dict[str, Any], posts: dict[tuple[str, int], int]) -> None:
     clients["frieda"].get("/search?q=xylophonkonzert")
     kept = {"csrf_token": token(clients["frieda"].get("/inbox/bookmarks").text), "note": "Für das Team im Januar"}
     clients["frieda"].post(f"/posts/{posts['t-026', 1]}/bookmark", data=kept)
+    key = token(clients["administrator"].get("/settings/account").text)
+    for place in ("area:verwahrlosung", f"post:{posts['t-045', 1]}", "thread:98765"):
+        fields = {"csrf_token": key, "place": place, "send_key": "k", "title": "Neu", "body": "Noch nicht fertig."}
+        clients["administrator"].post("/drafts", data=fields)
+    clients["administrator"].post("/drafts/3/discard", data={"csrf_token": key})
     saved = {"csrf_token": token(clients["frieda"].get("/search/saved").text), "q": "Geruch Treppenhaus"}
     clients["frieda"].post("/search/saved", data=saved)
 

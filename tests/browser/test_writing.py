@@ -316,3 +316,21 @@ def test_similar_threads_come_while_the_title_is_typed(site: Site, visit: Visit)
     expect(page.get_by_label("Titel")).to_be_focused()
     page.keyboard.press("Tab")
     expect(known.get_by_role("link").first).to_be_focused()
+
+
+def test_another_kind_begins_with_another_text_until_one_writes(site: Site, visit: Visit) -> None:
+    page = visit(site, "frieda").opens("/areas/verwahrlosung/new")
+    field = page.get_by_role("textbox", name="Text")
+    expect(field).to_have_value(re.compile("Was wurde versucht"))
+    page.get_by_role("radio", name="Strategie").check()
+    expect(field).to_have_value(re.compile("Was wir gemacht haben"))
+    field.fill("Ein eigener Text.")
+    page.get_by_role("radio", name="Frage").check()
+    expect(field).to_have_value("Ein eigener Text.")
+
+
+def test_without_script_a_link_brings_the_template(site: Site, visit: Visit) -> None:
+    page = visit(site, "frieda", js=False).opens("/areas/verwahrlosung/new")
+    page.get_by_role("main").get_by_role("link", name="Strategie").click()
+    expect(page.get_by_role("textbox", name="Text")).to_have_value(re.compile("Was wir gemacht haben"))
+    expect(page.get_by_role("radio", name="Strategie")).to_be_checked()

@@ -309,6 +309,9 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("settings.language", "POST"): member(303, guest=401),
     ("settings.password", "POST"): member(422, guest=401),
     ("settings.end_device", "POST"): member(303, guest=401),
+    ("templates.index", "GET"): facilitates(200),
+    ("templates.edit", "GET"): guarded(runs(200)),
+    ("templates.write", "POST"): acts(runs(303)),
     ("thesaurus.index", "GET"): facilitates(200),
     ("thesaurus.new", "GET"): facilitates(200),
     ("thesaurus.add", "POST"): facilitates(303, guest=401),
@@ -348,6 +351,7 @@ WITHOUT_THING = {
     )
 } | {
     *("files.waiting", "members.index", "members.organisations", "moderation.log", "moderation.queue", "offers.show"),
+    "templates.index",
     "posts.preview",
     "protected.index",
     *("unread.show", "unread.catch_up", "unread.undo"),
@@ -400,6 +404,7 @@ FORMS: dict[str, dict[str, str]] = {
     "thesaurus.update": {"words": "Messie, Horten", "version": "1"},
     "thesaurus.delete": {"version": "1"},
     "thesaurus.try_out": {"words": "Messie, Horten", "text": "Ding", "group": "1"},
+    "templates.write": {"text": "**Lage**", "version": "0"},
     "threads.create_post": {"body": "Antwort", "send_key": "matrix"},
     "threads.do_moderate": {"act": "pin", "reason": "Grund"},
     "unread.catch_up": {"until": "1"},
@@ -432,7 +437,8 @@ def address(app: Flask, rule: Rule, thing: Thing, state: str) -> str:
     """Where this rule leads for this thing."""
     assets = app.extensions["forum.assets"]
     values: dict[str, Any] = {
-        "slug": thing.area if rule.endpoint.startswith(("areas.", "watch.")) else "ding",
+        "slug": thing.area if rule.endpoint.startswith(("areas.", "templates.", "watch.")) else "ding",
+        "kind": "announcement" if state == "announcement" else "question",
         "thread_id": thing.thread,
         "post_id": thing.post,
         "attachment_id": thing.attachment,

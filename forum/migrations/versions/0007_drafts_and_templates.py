@@ -24,3 +24,12 @@ def upgrade() -> None:
     sa.UniqueConstraint('member_id', 'place', 'form', name=op.f('uq_draft_member_id_place_form'))
     )
     op.create_index(op.f('ix_draft_changed_at'), 'draft', ['changed_at'], unique=False)
+    op.create_table('thread_template',
+    sa.Column('area_id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('text', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.CheckConstraint("kind IN ('question', 'strategy', 'announcement')", name=op.f('ck_thread_template_kind')),
+    sa.ForeignKeyConstraint(['area_id'], ['area.id'], name=op.f('fk_thread_template_area_id')),
+    sa.PrimaryKeyConstraint('area_id', 'kind', name=op.f('pk_thread_template'))
+    )
