@@ -147,6 +147,7 @@ DECISIONS = {
     "lock": N_("Your thread was closed for replies"),
     "unlock": N_("Your thread is open for replies again"),
     "move": N_("Your thread is in %(area)s now"),
+    "redact": N_("A passage was taken out of your post"),
     "merge": N_("Your thread was merged into another one"),
     "split": N_("What you wrote is a thread of its own now"),
 }

@@ -39,10 +39,16 @@ def warm_up() -> None:
 
 @on("thread.started", "thread.retitled", "thread.moved", "thread.merged", "thread.split", "thread.outcome_told",
     "post.created", "post.edited", "post.deleted", "post.restored", "post.recommended", "recommendation.withdrawn",
-    "post.helped", "post.file_read", "posts.imported",
+    "post.helped", "post.file_read", "post.redacted", "posts.imported",
     batch=200, alone=True)  # fmt: skip
 def index_posts(events: Sequence[Event]) -> None:
     """Bring the index up to what the database says of the posts that changed."""
+    if any(event.name == "post.redacted" for event in events):
+        # What is only replaced stays on the disk until parts are joined; and twice, because an index that is built
+        # anew learns the words that compounds are made of from the one before.
+        rebuild()
+        rebuild()
+        return
     ids = _concerned(events)
     documents = documents_of(ids)
     try:

@@ -60,6 +60,14 @@ def missed(viewer: Viewer) -> Sequence[AnyRow]:
     return read(_MISSED, {}).all()
 
 
+def forget_words(passage: str) -> None:
+    """Forget what was searched for with these words, some of them or all, and no others."""
+    words = set(passage.casefold().split())
+    texts = db.session.scalars(select(MissedSearch.text).distinct()).all()
+    if holding := [text for text in texts if words.issuperset(text.split())]:
+        db.session.execute(delete(MissedSearch).where(MissedSearch.text.in_(holding)))
+
+
 def forget_old() -> None:
     """Forget what was searched for longer ago than it is kept."""
     oldest = clock.now().date() - timedelta(days=KEPT_DAYS)

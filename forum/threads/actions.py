@@ -244,7 +244,7 @@ def retitle(actor: Viewer, opened: Opened, title: str) -> None:
     require(can_edit(actor, opened, opened.author_id))
     title = checked_title(title)
     if title != opened.thread.title:
-        opened.thread.title, opened.thread.slug = title, _words_of(title)
+        opened.thread.title, opened.thread.slug = title, words_of(title)
         outbox.record("thread.retitled", opened.thread.id, actor.id)
 
 
@@ -353,7 +353,7 @@ def _shows(text: str) -> bool:
     return any(character.isprintable() and not character.isspace() for character in text)
 
 
-def _words_of(title: str) -> str:
+def words_of(title: str) -> str:
     """The title in the address; an address without any word, as of "???", would not be found."""
     return slug(title) or "thread"
 
@@ -386,7 +386,7 @@ def new_thread(
         area_id=area_id,
         kind=kind,
         title=title,
-        slug=_words_of(title),
+        slug=words_of(title),
         author_id=author_id,
         created_at=at,
         last_post_at=at,

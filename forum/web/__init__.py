@@ -37,6 +37,7 @@ from forum.web import (  # noqa: F401 - each module adds its routes when it is i
     problems,
     profile,
     protected,
+    redaction,
     saved,
     search,
     session,

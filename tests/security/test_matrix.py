@@ -178,6 +178,16 @@ def administers(status: int, guest: int = 303) -> Rule_:
     return lambda person, _state: guest if person in GUESTS else status if person == "administrator" else 404
 
 
+def redacts(status: int) -> Rule_:
+    """As editing, but what was deleted may hold something as well."""
+
+    def rule(person: str, state: str) -> int:
+        own = person == "author" and state != "locked"
+        return status if own or moderates(person, state) else 403
+
+    return rule
+
+
 def flags(status: int) -> Rule_:
     """Everybody who reads may have the facilitators look, but not at what is gone."""
     return lambda _person, state: 403 if state == "deleted" else status
@@ -262,6 +272,8 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("messages.write", "POST"): lambda person, state: (
         401 if person in GUESTS else 404 if state == "missing" else 403 if person == "author" else 303
     ),
+    ("redaction.redact", "GET"): guarded(redacts(200)),
+    ("redaction.do_redact", "POST"): acts(redacts(303)),
     ("moderation.log", "GET"): member(200),
     ("moderation.flag", "GET"): guarded(flags(200)),
     ("moderation.do_flag", "POST"): acts(flags(303)),
@@ -377,6 +389,7 @@ FORMS: dict[str, dict[str, str]] = {
     "protected.agree": {"reason": "Grund"},
     "merging.do_merge": {"into": "987", "reason": "Grund"},
     "merging.do_split": {"title": "Neu", "reason": "Grund", "area": "1"},
+    "redaction.do_redact": {"passage": "Antwort", "instead": "[entfernt]", "reason": "Grund", "asked": "1"},
     "moderation.do_flag": {"why": "unkind"},
     "moderation.decide": {"act": "dismiss", "reason": "Grund", "seen": "99"},
     "helping.answer": {"answer": "no"},
