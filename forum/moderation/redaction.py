@@ -137,10 +137,11 @@ def _clear_post(post: Post, places: _Places) -> None:
 
 
 def _clear_thread(thread: Thread, places: _Places) -> None:
-    """Clear the title, also of threads that were merged in, and tags; a tag that holds the passage goes."""
+    """Clear title and outcome, also of threads that were merged in, and tags; a tag that holds the passage goes."""
     for each in db.session.scalars(
         select(Thread).where(or_(Thread.id == thread.id, Thread.merged_into_id == thread.id))
     ):
+        each.outcome_note = places.clear(each.outcome_note)
         title = places.clear(each.title)
         if title != each.title:
             each.title, each.slug = title, threads.words_of(title)

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Page
 
+from forum import clock
+from forum.db import db, transaction
 from forum.mail.addresses import addresses
+from forum.members.queries import members_by_uid, viewer_of
+from forum.notifications.helping import HelpRequest, request_of
 from tests.browser.conftest import Visitor
 
 # Sends the last form of the page that posts to this address, as the browser would without the script's help.
@@ -85,6 +89,16 @@ def _more(visitor: Visitor) -> None:
     thread("t-045")(visitor)
     visitor.page.locator("#p2").get_by_role("button", name="Mehr").click()
     visitor.page.wait_for_selector(".panel")
+
+
+def _asked(visitor: Visitor) -> None:
+    thread = visitor.site.thread("t-051").partition("-")[0]
+    with visitor.site.app.app_context(), transaction():
+        frieda = members_by_uid(["frieda"])[0]
+        number = int(thread.rpartition("/")[2])
+        if request_of(viewer_of(frieda), number) is None:
+            db.session.add(HelpRequest(thread_id=number, place=1, member_id=frieda.id, at=clock.now()))
+    visitor.opens(f"{thread}/asked")
 
 
 def _try_out(visitor: Visitor) -> None:
@@ -171,6 +185,8 @@ PLACES = {
     "message": Place("frieda", send(at("/members/2"), "/members/2/messages", subject="Eine Frage", body="Darf ich einmal anrufen?")),
     "outcome": Place("frieda", lambda visitor: visitor.opens(visitor.site.thread("t-045").partition("-")[0] + "/outcome")),
     "outcome, nothing chosen": Place("frieda", send(lambda visitor: visitor.opens(visitor.site.thread("t-045").partition("-")[0] + "/outcome"), "/threads/", outcome=""), 422),
+    "asked to help": Place("frieda", _asked),
+    "asked to help, cannot": Place("frieda", send(_asked, "/threads/", answer="no")),
     "without an answer": Place("robert", at("/moderation/unanswered")),
     "without an answer, none": Place("frieda", at("/moderation/unanswered")),
     "profile": Place("frieda", at("/settings/profile")),

@@ -29,6 +29,7 @@ def thread(app: Flask, frieda: Person) -> int:
     """Frieda's question names a client in title, text and a tag."""
     thread = frieda.asks(f"Was tun mit {NAME}?", SAID)
     frieda.sends(f"/posts/{post_id(app, thread, 1)}/edit", body=SAID, version="1", tags=f"Keller, {NAME}")
+    frieda.sends(f"/threads/{thread}/outcome", outcome="solved", note=f"{NAME} hat aufgeräumt.")
     return thread
 
 
@@ -112,7 +113,7 @@ def test_the_log_says_who_when_why_and_how_often_but_never_what(app: Flask, robe
     assert redacts(robert, post, reason=f"{NAME} ist eine Klientin.") == 303
     with app.app_context():
         entry = db.session.scalars(select(ModerationEntry)).one()
-        assert (entry.act, entry.reason, entry.after["places"]) == ("redact", "[entfernt] ist eine Klientin.", 3)
+        assert (entry.act, entry.reason, entry.after["places"]) == ("redact", "[entfernt] ist eine Klientin.", 4)
     robert.reads("/moderation/log")
     assert robert.sees("[entfernt] ist eine Klientin.")
     assert not robert.sees("Quarkbrodt")
