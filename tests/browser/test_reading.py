@@ -72,6 +72,17 @@ def test_one_thread_is_read_and_unread_again(site: Site, visit: Visit, js: bool)
     expect(page).to_have_url(re.compile(r"/unread\?area=verwahrlosung$"))
 
 
+def test_a_thread_is_unread_from_a_post_on(site: Site, visit: Visit, js: bool) -> None:
+    visitor = visit(site, "frieda", js=js)
+    page = visitor.opens(site.thread("t-045"))
+    article(page, 6).get_by_text("Mehr", exact=True).click()
+    page.get_by_role("button", name="Ab hier ungelesen").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ungelesen")
+    page.get_by_role("link", name=TITLE).click()
+    expect(page).to_have_url(re.compile("#p6$"))
+    expect(page.locator(".newline + #p6")).to_be_visible()
+
+
 def test_the_home_page_says_what_is_new_at_once(standing: Site, visit: Visit, js: bool) -> None:
     """UX 7: without scrolling, and two clicks to any unread thread."""
     page = visit(standing, "frieda", width=390, js=js).opens("/")
