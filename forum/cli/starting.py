@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from forum import clock, config, create_app, i18n, migrations, outbox
-from forum.areas.actions import create_area
+from forum.areas.actions import allow_protected, create_area
 from forum.areas.models import Area
+from forum.areas.queries import readable_area
 from forum.areas.trade import AREAS
+from forum.cli import named
 from forum.cli.doors import forum, settings
 from forum.cli.people import link_for
 from forum.cli.running import served_at
@@ -17,11 +19,14 @@ from forum.db import db, transaction
 from forum.members import actions as members
 from forum.members.models import Member
 from forum.members.queries import members_by_uid, network, viewer_of
+from forum.moderation.actions import publish
 from forum.notifications import digests, news
 from forum.search import handlers as index
 from forum.search.thesaurus import add_starter
 from forum.serving import serve
+from forum.threads.actions import ask_protected
 from forum.threads.models import Post
+from forum.threads.queries import open_thread
 from forum.threads.templates import add_starters
 from forum.transfer import ndjson
 from forum.transfer.progress import progress
@@ -66,6 +71,7 @@ def load_demo() -> None:
         _introduce_people()
         for area_id in db.session.scalars(db.select(Area.id).where(Area.access == "open")):
             add_starters(area_id)
+        _ask_without_a_name()
     digests.begin_due()
     with transaction():
         fresh = db.select(Post.id, Post.author_id).where(Post.created_at > week_ago).order_by(Post.id)
@@ -81,6 +87,23 @@ def _introduce_people() -> None:
     said = json.loads(PROFILES.read_text())
     for member in members_by_uid(list(said)):
         members.describe(viewer_of(member), **said[member.uid])
+
+
+_TITLE = "Mein Vorgesetzter verlangt Notizen aus vertraulichen Gesprächen. Was tun?"
+_BODY = (
+    "Er möchte wissen, was Mieterinnen und Mieter mir erzählen, „damit wir besser planen können“. Ich habe auf die "
+    "Schweigepflicht verwiesen, aber der Ton wird schärfer.\n\nWie habt ihr das geklärt, ohne dass es zum Bruch kam?"
+)
+
+
+def _ask_without_a_name() -> None:
+    """What one of the invented people asks without a name: the file has no place for that either."""
+    asker, facilitator = map(viewer_of, members_by_uid(["frieda", "robert"]))
+    allow_protected(None, named.area("organisation"), True)
+    area = readable_area(asker, "organisation")
+    opened = area and open_thread(facilitator, ask_protected(asker, area, "question", _TITLE, _BODY).id)
+    if opened:
+        publish(facilitator, opened)
 
 
 @forum.command()

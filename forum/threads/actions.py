@@ -120,8 +120,9 @@ def ask_protected(
     title: str,
     body: str,
     send_key: str = "",
-    hidden: bool = False,
+    tags: list[str] | None = None,
     files: Files = NO_FILES,
+    hidden: bool = False,
 ) -> Thread:
     """Ask without a name; a facilitator looks at it before others see it. `hidden`: colleagues never see it."""
     send_key = own_key("area", area.id, send_key)
@@ -134,7 +135,8 @@ def ask_protected(
     title, body, now = checked_title(title), checked_body(body), clock.now()
     persona = add_persona(_persona_name())
     hides = hidden and actor.organisation_id is not None
-    thread = new_thread(area.id, kind, title, persona.id, now, [], protected=True, held=True, hidden=hides)
+    tagged = checked_tags(tags or [])
+    thread = new_thread(area.id, kind, title, persona.id, now, tagged, protected=True, held=True, hidden=hides)
     protect(thread, persona.id, actor, hides, now, send_key)
     _hang(actor, _add_post(thread, persona.id, body, now, send_key), files, protected=True)
     mark_read(actor.id, thread.id, 1)

@@ -98,12 +98,11 @@ def create(slug: str) -> Response:
     if tidy(body) == templates_of(area).get(kind):
         body = ""  # nothing was filled in
     try:
-        files = uploads.form_files()
+        tags, files = sent("tags").split(","), uploads.form_files()
         if sent("protected"):
             hidden = bool(sent("hidden"))
-            thread = ask_protected(viewer(), area, kind, title, body, sent("send_key"), hidden, files)
+            thread = ask_protected(viewer(), area, kind, title, body, sent("send_key"), tags, files, hidden)
         else:
-            tags = sent("tags").split(",")
             thread = start_thread(viewer(), area, kind, title, body, sent("send_key"), tags, files)
     except Invalid as problem:
         return _form(slug, kind, title, body, errors=said(problem), status=422)

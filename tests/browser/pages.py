@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from playwright.sync_api import Page
+from sqlalchemy import select
 
 from forum import clock
 from forum.db import db, transaction
 from forum.mail.addresses import addresses
 from forum.members.queries import members_by_uid, viewer_of
 from forum.notifications.helping import HelpRequest, request_of
+from forum.threads.models import Thread
 from tests.browser.conftest import Visitor
 
 # Sends the last form of the page that posts to this address, as the browser would without the script's help.
@@ -101,6 +103,17 @@ def _asked(visitor: Visitor) -> None:
     visitor.opens(f"{thread}/asked")
 
 
+def _nameless(path: str) -> Callable[[Visitor], object]:
+    """The demonstration's question without a name, or a page about it."""
+
+    def way(visitor: Visitor) -> None:
+        with visitor.site.app.app_context():
+            number = db.session.scalars(select(Thread.id).where(Thread.protected)).one()
+        visitor.opens((path or "/threads/%d") % number)
+
+    return way
+
+
 def _try_out(visitor: Visitor) -> None:
     visitor.opens("/moderation/thesaurus/new")
     visitor.page.fill("#words", "Treppenhaus\nKeller")
@@ -135,6 +148,13 @@ PLACES = {
     "unread, nothing further back": Place("frieda", at("/unread?before=1-1")),
     "unread, a thread just read": Place("frieda", at("/unread?thread=1&from=1")),
     "thread": Place("frieda", thread("t-045")),
+    "thread without a name": Place("robert", _nameless("")),
+    "thread without a name, the asker's own view": Place("frieda", _nameless("")),
+    "thread, ask without a name": Place("frieda", at("/areas/organisation/new")),
+    "thread, ask without a name, refused": Place("frieda", send(at("/areas/organisation/new"), "/areas/organisation/new", kind="strategy", title="Ohne Namen", body="Geht das?", protected="1"), 422),
+    "opened names": Place("administrator", at("/admin/protected")),
+    "open a name": Place("administrator", _nameless("/admin/protected/%d")),
+    "who opened my name": Place("frieda", _nameless("/threads/%d/opened")),
     "thread for facilitators": Place("robert", thread("t-045")),
     "thread of two pages": Place("frieda", thread("t-027")),
     "thread, last page": Place("frieda", thread("t-027", "?page=last")),
