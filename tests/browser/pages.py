@@ -228,7 +228,6 @@ PLACES = {
     "settings": Place("frieda", at("/settings/account")),
     "settings, wrong": Place("frieda", send(at("/settings/account"), "/settings/account/password", password="x", repeated="y"), 422),
     "reading": Place("frieda", at("/settings/reading")),
-    "reading, wrong": Place("frieda", send(at("/settings/reading"), "/settings/reading", theme="bunt"), 422),
     "keys": Place("frieda", at("/settings/keys")),
     "notification": Place("frieda", at("/settings/mail")),
     "notification, wrong": Place("frieda", send(at("/settings/mail"), "/settings/mail", rhythm="hourly"), 422),
