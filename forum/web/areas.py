@@ -42,6 +42,7 @@ def show(slug: str) -> Response:
         older=threads.further and address(before=threads.further), paged=bool(before), narrowed=bool(_asked(choice)),
         kinds=kinds_to_start(viewer(), area), all_kinds=KINDS, states=tuple(STATES), sorts=tuple(SORTS),
         tag_name=_spelt(choice.tag, threads.threads), longest_tag=LONGEST_TAG, watched=area_level(viewer(), area.id),
+        saved="watched" in request.args,
     )  # fmt: skip
 
 

@@ -123,6 +123,7 @@ def _page(
         new_from=new_from,
         new_since=new_since,
         watched=watched,
+        saved="watched" in request.args,
         held=state_of_held(thread.id) if thread.held else None,
         may=May(may_reply, True, asks, moderates, rules.can_tell_outcome(me, thread)),
         body=body or "\n\n".join(filter(None, (form.fields.get("body"), _quotation(reader, thread.id)))),

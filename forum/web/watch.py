@@ -11,9 +11,9 @@ from forum.web.session import viewer
 
 @route("/threads/<int:thread_id>/watch", allow="member", methods=("POST",))
 def thread(thread_id: int) -> Response:
-    """Choose for this thread; empty is as for its area."""
-    actions.watch_thread(viewer(), thread_id, sent("level") or None)
-    return go(f"/threads/{thread_id}")
+    """Choose for this thread, or follow or mute it with one click; empty is as for its area."""
+    actions.watch_thread(viewer(), thread_id, sent("quick") or sent("level") or None)
+    return go(f"/threads/{thread_id}?watched#watch")
 
 
 @route("/areas/<slug>/watch", allow="member", methods=("POST",))
@@ -21,4 +21,4 @@ def area(slug: str) -> Response:
     """Choose for this area; empty is as for all areas."""
     here = found(readable_area(viewer(), slug))
     actions.watch_area(viewer(), here.id, sent("level") or None)
-    return go(f"/areas/{slug}")
+    return go(f"/areas/{slug}?watched#watch")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Site, Visit
-from tests.browser.test_journeys import in_sight, replies
+from tests.browser.test_journeys import article, in_sight, replies
 
 
 def unread(page: Page, what: str = "threads") -> int:
@@ -67,3 +67,44 @@ def test_entries_can_be_noted_as_read_by_keyboard(site: Site, visit: Visit) -> N
     page.keyboard.press("Enter")
     expect(page.get_by_text("Nichts Neues.")).to_be_visible()
     assert unread(page, "entries") == 0
+
+
+def test_more_opens_below_the_post_and_gives_the_focus_back(site: Site, visit: Visit) -> None:
+    visitor = visit(site, "frieda")
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = visitor.opens(site.thread("t-045"))
+    more = article(page, 2).get_by_role("button", name="Mehr")
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Bleibende Adresse")).to_be_focused()
+    expect(more).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Kopiert")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").endswith(site.post("t-045", 2))
+    page.keyboard.press("Escape")
+    expect(page.locator(".panel")).to_have_count(0)
+    expect(more).to_be_focused()
+    expect(more).to_have_attribute("aria-expanded", "false")
+
+
+def test_a_post_is_kept_and_colleagues_are_pointed_to_it(site: Site, visit: Visit, js: bool) -> None:
+    frieda, robert = visit(site, "frieda", js=js), visit(site, "robert", js=js)
+    page = frieda.opens(site.thread("t-045"))
+    role = "button" if js else "link"
+    article(page, 2).get_by_role(role, name="Mehr").click()
+    expect(page.get_by_label("Bleibende Adresse")).to_have_value(re.compile(f"{site.post('t-045', 2)}$"))
+    page.get_by_label("Merken, mit einer Notiz").fill("Für den Januar")
+    page.get_by_role("button", name="Merken").click()
+    expect(article(page, 2)).to_contain_text("Gemerkt")
+    article(page, 2).get_by_role(role, name="Mehr").click()
+    page.get_by_role("link", name="Andere darauf hinweisen").click()
+    page.get_by_label("Wen möchten Sie").fill("Robert Tamm")
+    page.get_by_label("Eine Zeile von Ihnen").fill("Das passt zu eurem Fall.")
+    page.get_by_role("button", name="Senden").click()
+    expect(page.get_by_text("Der Hinweis steht im Posteingang")).to_be_visible()
+    entry = robert.opens("/inbox").locator(".rows li").first
+    expect(entry).to_contain_text("Das passt zu eurem Fall.")
+    entry.get_by_role("link").first.click()
+    expect(robert.page).to_have_url(re.compile(r"#p2$"))
+    expect(frieda.opens("/inbox/bookmarks").get_by_text("Für den Januar")).to_be_visible()

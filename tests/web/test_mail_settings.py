@@ -202,3 +202,18 @@ def test_who_gets_no_mails_because_they_come_back_reads_it_everywhere(
     with app.app_context():
         event = db.session.scalars(select(Event).where(Event.name == "member.address_works")).one()
         assert (event.subject_id, event.actor_id) == (frieda.id, frieda.id)
+
+
+def test_beside_a_thread_one_click_follows_or_mutes_and_saving_is_said(frieda: Person, jonas: Person) -> None:
+    thread = frieda.asks("Wer räumt?")
+    jonas.reads(f"/threads/{thread}")
+    assert not jonas.sees("Gespeichert.")
+    jonas.sends(f"/threads/{thread}/watch", quick="digest", level="")
+    assert jonas.sees("Gespeichert.")
+    assert jonas.sees("Sie folgen diesem Thema")
+    jonas.sends(f"/threads/{thread}/watch", level="off")
+    assert jonas.sees("Dieses Thema ist stumm")
+    jonas.sends(f"/threads/{thread}/watch", level="")
+    assert jonas.sees("Folgen</button>")
+    jonas.sends("/areas/vermuellung/watch", level="notify")
+    assert jonas.sees("Gespeichert.")
