@@ -36,6 +36,7 @@ def sample(now: datetime | None = None) -> Row:
             "thanks": 0,
             "thanked": False,
             "bookmarked": number == 2,
+            "nameless": False,
             "attachments": [],
             "markable": number > 1,
             "takes_back": False,
