@@ -37,6 +37,8 @@ def sample(now: datetime | None = None) -> Row:
             "thanked": False,
             "bookmarked": number == 2,
             "nameless": False,
+            "moved_to_id": None,
+            "moved_to_title": None,
             "attachments": [],
             "markable": number > 1,
             "takes_back": False,
