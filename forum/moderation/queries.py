@@ -1,16 +1,16 @@
 """Reads of the moderation log and of what waits for facilitators, viewer first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, or_, select, union_all
 
 from forum.areas.models import Area
 from forum.areas.rules import may_read, runs
-from forum.db import AnyRow, AnySelect, at_most, db, read
+from forum.db import AnyRow, AnySelect, at_most, read
 from forum.members.models import Member, Viewer
 from forum.moderation.models import Flag, ModerationEntry
-from forum.threads.models import Post, Thread
+from forum.threads.models import Post, PostVersion, Thread
 from forum.threads.protection import NOT_THE_ASKER, is_waiting, with_persona
 from forum.threads.rules import may_see
 
@@ -18,43 +18,108 @@ ENTRIES_A_PAGE = 50
 _READABLE = select(Area.id).where(may_read())
 
 
-def log(viewer: Viewer, before: int | None = None) -> Sequence[AnyRow]:
-    """The acts in all areas the viewer runs and sees, newest first, one more than a page holds."""
-    statement = (
-        select(
-            ModerationEntry.id,
-            ModerationEntry.act,
-            ModerationEntry.reason,
-            ModerationEntry.before,
-            ModerationEntry.after,
-            ModerationEntry.at,
-            ModerationEntry.post_id,
-            ModerationEntry.thread_id,
-            Post.number,
-            Thread.title,
-            Area.title.label("area_title"),
-            Member.name.label("actor_name"),
-        )
-        .select_from(ModerationEntry)
-        .join(Thread, Thread.id == ModerationEntry.thread_id)
-        # Where the thread is now, where it was then and where it went: none may be an area the viewer does not see.
-        .join(Area, Area.id == Thread.area_id)
-        .join(Member, Member.id == ModerationEntry.actor_id)
-        .outerjoin(Post, Post.id == ModerationEntry.post_id)
-        .where(
-            may_see(),
-            runs(),
-            ModerationEntry.area_id.in_(_READABLE),
-            or_(ModerationEntry.act != "move", ModerationEntry.after["area_id"].as_integer().in_(_READABLE)),
-        )
-        .order_by(ModerationEntry.id.desc())
-        .limit(ENTRIES_A_PAGE + 1)
+# Acts that take something elsewhere; where that is stands in what was after.
+_MOVES = ("move", "merge", "split")
+_post_is_seen = (
+    select(Post.id)
+    .join(Thread, Thread.id == Post.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .where(Post.id == ModerationEntry.post_id, may_see())
+    .correlate(ModerationEntry)
+    .exists()
+)
+# Where the thread is now, where it was then and where it went, and where the post is now: none may be kept from the
+# viewer.
+_SEEN = and_(
+    may_see(),
+    runs(),
+    ModerationEntry.area_id.in_(_READABLE),
+    or_(ModerationEntry.act.not_in(_MOVES), ModerationEntry.after["area_id"].as_integer().in_(_READABLE)),
+    or_(ModerationEntry.post_id.is_(None), _post_is_seen),
+)
+_ENTRIES: AnySelect = (
+    select(
+        *(ModerationEntry.id, ModerationEntry.act, ModerationEntry.reason, ModerationEntry.before),
+        *(ModerationEntry.after, ModerationEntry.at, ModerationEntry.post_id, ModerationEntry.thread_id),
+        *(Post.number, Post.body, Thread.title, Area.title.label("area_title"), Member.name.label("actor_name")),
     )
+    .select_from(ModerationEntry)
+    .join(Thread, Thread.id == ModerationEntry.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .join(Member, Member.id == ModerationEntry.actor_id)
+    .outerjoin(Post, Post.id == ModerationEntry.post_id)
+    .where(_SEEN)
+    .order_by(ModerationEntry.id.desc())
+    .limit(at_most(ENTRIES_A_PAGE + 1))
+)
+
+
+def log(
+    viewer: Viewer, before: int | None = None, area_id: int = 0, act: str = "", actor_id: int = 0
+) -> Sequence[AnyRow]:
+    """The acts in all areas the viewer runs and sees, or some of them, newest first, one more than a page holds."""
+    statement = _ENTRIES
     if before:
-        statement = statement.where(ModerationEntry.id < bindparam("before"))
-    return db.session.execute(
-        statement, {"viewer_id": viewer.id, "before": before} if before else {"viewer_id": viewer.id}
-    ).all()
+        statement = statement.where(ModerationEntry.id < before)
+    if area_id:
+        statement = statement.where(ModerationEntry.area_id == area_id)
+    if act:
+        statement = statement.where(ModerationEntry.act == act)
+    if actor_id:
+        statement = statement.where(ModerationEntry.actor_id == actor_id)
+    return read(statement, {"viewer_id": viewer.id}).all()
+
+
+_ACTORS: AnySelect = (
+    select(Member.id, Member.name)
+    .distinct()
+    .select_from(ModerationEntry)
+    .join(Thread, Thread.id == ModerationEntry.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .join(Member, Member.id == ModerationEntry.actor_id)
+    .where(_SEEN)
+    .order_by(Member.name)
+)
+
+
+def actors(viewer: Viewer) -> Sequence[AnyRow]:
+    """Who has acted in the areas the viewer runs and sees."""
+    return read(_ACTORS, {"viewer_id": viewer.id}).all()
+
+
+_TITLES: AnySelect = (
+    select(Thread.id, Thread.title)
+    .join(Area, Area.id == Thread.area_id)
+    .where(Thread.id.in_(bindparam("ids", expanding=True)), may_see())
+)
+
+
+def titles(viewer: Viewer, thread_ids: Collection[int]) -> dict[int, str]:
+    """The titles of those of these threads that the viewer sees."""
+    rows = read(_TITLES, {"viewer_id": viewer.id, "ids": list(thread_ids)}) if thread_ids else ()
+    return {row.id: row.title for row in rows}
+
+
+_VERSIONS: AnySelect = (
+    select(PostVersion.post_id, PostVersion.version, PostVersion.body)
+    .where(PostVersion.post_id.in_(bindparam("ids", expanding=True)))
+    .order_by(PostVersion.post_id, PostVersion.version)
+)
+
+
+def bodies(entries: Sequence[AnyRow]) -> dict[int, tuple[str, str]]:
+    """What posts said before and after they were edited: entry → both texts. The entries were found readable."""
+    edits = [entry for entry in entries if entry.act == "edit" and entry.post_id]
+    kept: dict[int, list[AnyRow]] = {}
+    for row in read(_VERSIONS, {"ids": [entry.post_id for entry in edits]}) if edits else ():
+        kept.setdefault(row.post_id, []).append(row)
+
+    def said(entry: AnyRow, version: int) -> str:
+        """The version, or as it was kept since: of one that a redaction replaced there is none of that number."""
+        later = (row.body for row in kept.get(entry.post_id, ()) if row.version >= version)
+        return str(next(later, entry.body))
+
+    return {entry.id: (said(entry, entry.before["version"]), said(entry, entry.after["version"])) for entry in edits}
 
 
 # What waits for facilitators, one row for each thing with its kind, number and since when; each kind adds a statement.

@@ -1,6 +1,7 @@
 """The pages of facilitators: what waits for them, and the log of what they did."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from flask import Response, request
 
@@ -14,6 +15,7 @@ from forum.practices.models import LONGEST_REASON
 from forum.threads import rules
 from forum.threads.models import Post
 from forum.threads.queries import Opened, open_post
+from forum.web.differences import difference
 from forum.web.door import route
 from forum.web.pages import found, go, number, opening, page, said, sent
 from forum.web.session import viewer
@@ -113,9 +115,21 @@ def _admit() -> None:
 @route("/moderation/log", allow="member")
 def log() -> Response:
     """What was done by whom and why, in the areas the viewer runs; empty for others."""
-    entries = queries.log(viewer(), number(request.args.get("before", "")) or None)
+    asked = request.args
+    area, act, by = number(asked.get("area", "")), asked.get("act", ""), number(asked.get("by", ""))
+    entries = queries.log(viewer(), number(asked.get("before", "")) or None, area, act, by)
     shown = entries[: queries.ENTRIES_A_PAGE]
-    older = f"/moderation/log?before={shown[-1].id}" if len(entries) > len(shown) else ""
-    areas = {area.id: area.title for area in readable_areas(viewer())}
-    runs = runs_any(viewer())
-    return page("moderation/log.html", here="moderation", entries=shown, older=older, areas=areas, runs=runs)
+    further = {"area": area, "act": act, "by": by, "before": shown[-1].id if len(entries) > len(shown) else 0}
+    older = urlencode({name: value for name, value in further.items() if value}) if further["before"] else ""
+    return page(
+        "moderation/log.html", here="moderation", entries=shown, runs=runs_any(viewer()), area=area, act=act, by=by,
+        older=older and f"/moderation/log?{older}", actors=queries.actors(viewer()),
+        areas={one.id: one.title for one in readable_areas(viewer())},
+        titles=queries.titles(viewer(), {thread for entry in shown for thread in _threads_of(entry)}),
+        differences={key: difference(*texts) for key, texts in queries.bodies(shown).items()},
+    )  # fmt: skip
+
+
+def _threads_of(entry: AnyRow) -> set[int]:
+    """The other threads that an act speaks of."""
+    return {value["thread_id"] for value in (entry.before, entry.after) if "thread_id" in value}

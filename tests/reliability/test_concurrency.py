@@ -21,6 +21,8 @@ from forum.config import Settings
 from forum.db import db, transaction
 from forum.members import actions as members
 from forum.members.models import Member
+from forum.moderation.models import Flag
+from forum.notifications.models import ThreadWatch
 from forum.outbox import Event
 from forum.practices.models import Mark
 from forum.threads.models import Post, ReadMarker, Thread
@@ -444,6 +446,181 @@ def test_a_reply_while_the_thread_moves_out_of_sight(
     assert len(posts(app, thread)) == (2 if replied.status_code == 303 else 1)
     if replied.status_code == 404:
         assert "Noch dabei" in unescape(replied.text)
+
+
+def merging(merger: Person, source: int, target: int) -> Act:
+    return sending(merger, f"/threads/{source}/merge", into=str(target), reason="Dieselbe Frage")
+
+
+def splitting(app: Flask, splitter: Person, thread: int, post: int, title: str = "Abgetrennt") -> Act:
+    area = str(area_id(app, "vermuellung"))
+    return sending(
+        splitter, f"/threads/{thread}/split", posts=str(post), title=title, area=area, reason="Etwas anderes"
+    )
+
+
+def bodies(app: Flask) -> list[str]:
+    """All that stands, wherever."""
+    rows = select(Post.body).where(Post.deleted_at.is_(None)).order_by(Post.id)
+    return look(app, lambda: list(db.session.scalars(rows)))
+
+
+def test_a_reply_while_the_thread_is_merged(
+    app: Flask, frieda: Person, jonas: Person, robert: Person, thread: int, together: Together
+) -> None:
+    other = frieda.asks("Dieselbe Frage noch einmal")
+    merged, replied = together(
+        merging(robert, other, thread), sending(jonas, f"/threads/{other}/posts", body="Noch dabei")
+    )
+    assert (merged.status_code, replied.status_code) == (303, 303)
+    assert [number for number, _ in posts(app, thread)] == [1, 2, 3]
+    assert posts(app, thread)[2] == (3, "Noch dabei")
+
+
+def test_a_thread_is_followed_while_it_is_merged(
+    app: Flask, frieda: Person, jonas: Person, robert: Person, thread: int, together: Together, work: Callable[[], int]
+) -> None:
+    other = frieda.asks("Dieselbe Frage noch einmal")
+    followed, merged = together(
+        sending(jonas, f"/threads/{other}/watch", level="notify"), merging(robert, other, thread)
+    )
+    assert (followed.status_code, merged.status_code) == (303, 303)
+    work()
+    watch = one_of(app, ThreadWatch, (jonas.id, thread))
+    assert watch is not None
+    assert watch.level == "notify"
+
+
+def one_of(app: Flask, model: type[Result], key: object) -> Result | None:
+    def read() -> Result | None:
+        found = db.session.get(model, key)
+        db.session.expunge_all()
+        return found
+
+    return look(app, read)
+
+
+def test_two_threads_are_merged_into_each_other(
+    app: Flask, frieda: Person, robert: Person, thread: int, together: Together
+) -> None:
+    """The first holds; the second finds that both are one thread already."""
+    other = frieda.asks("Dieselbe Frage noch einmal")
+    again = other_window(app, robert)
+    answers = together(merging(robert, thread, other), merging(again, other, thread))
+    assert statuses(*answers) == [303, 422]
+    assert len(bodies(app)) == 2
+
+
+def test_merging_twice_is_once(app: Flask, frieda: Person, robert: Person, thread: int, together: Together) -> None:
+    other = frieda.asks("Dieselbe Frage noch einmal")
+    again = other_window(app, robert)
+    answers = together(merging(robert, other, thread), merging(again, other, thread))
+    assert statuses(*answers) == [303, 422]
+    assert [number for number, _ in posts(app, thread)] == [1, 2]
+    assert told(app, "thread.merged") == 1
+
+
+def test_a_reply_while_posts_are_split_off(
+    app: Flask, aylin: Person, robert: Person, thread: int, answer: int, together: Together
+) -> None:
+    split, replied = together(
+        splitting(app, robert, thread, answer), sending(aylin, f"/threads/{thread}/posts", body="Noch dabei")
+    )
+    assert (split.status_code, replied.status_code) == (303, 303)
+    assert len(bodies(app)) == 3
+    assert posts(app, thread)[2] == (3, "Noch dabei")
+
+
+def test_an_edit_while_the_post_is_split_off(
+    app: Flask, jonas: Person, robert: Person, thread: int, answer: int, together: Together
+) -> None:
+    split, edited = together(
+        splitting(app, robert, thread, answer),
+        sending(jonas, f"/posts/{answer}/edit", body="Noch schnell geändert", version="1"),
+    )
+    assert (split.status_code, edited.status_code) == (303, 303)
+    kept = one(app, Post, answer)
+    assert (kept.body, kept.version) == ("Noch schnell geändert", 2)
+    assert kept.thread_id != thread
+
+
+def test_a_mark_while_the_post_is_split_off(
+    app: Flask, frieda: Person, robert: Person, thread: int, answer: int, together: Together
+) -> None:
+    split, marked = together(splitting(app, robert, thread, answer), sending(frieda, f"/posts/{answer}/thanks", on="1"))
+    assert (split.status_code, marked.status_code) == (303, 303)
+    kept = look(app, lambda: db.session.execute(select(Mark.thread_id, Post.thread_id).join(Post)).all())
+    assert kept[0][0] == kept[0][1] != thread
+
+
+def test_splitting_twice_is_once(app: Flask, robert: Person, thread: int, answer: int, together: Together) -> None:
+    again = other_window(app, robert)
+    answers = together(splitting(app, robert, thread, answer), splitting(app, again, thread, answer))
+    assert statuses(*answers) == [303, 422]
+    assert told(app, "thread.split") == 1
+
+
+def test_a_post_is_split_off_while_its_thread_is_merged(
+    app: Flask, frieda: Person, robert: Person, anke: Person, thread: int, answer: int, together: Together
+) -> None:
+    other = frieda.asks("Dieselbe Frage noch einmal")
+    split, merged = together(splitting(app, robert, thread, answer), merging(anke, thread, other))
+    assert (split.status_code, merged.status_code) == (303, 303)
+    assert len(bodies(app)) == 3
+
+
+def test_locking_twice_is_once(app: Flask, robert: Person, anke: Person, thread: int, together: Together) -> None:
+    answers = together(*(sending(who, f"/threads/{thread}/moderate", act="lock", reason="Alles gesagt")
+                         for who in (robert, anke)))  # fmt: skip
+    assert statuses(*answers) == [303, 303]
+    assert told(app, "thread.locked") == told(app, "moderation.decided") == 1
+
+
+# Flags and redaction
+
+
+def flagging(somebody: Person, post: int) -> Act:
+    return sending(somebody, f"/posts/{post}/flag", why="confidential", words="Da steht ein Name.")
+
+
+def test_flagging_twice_is_once(app: Flask, frieda: Person, answer: int, together: Together) -> None:
+    again = other_window(app, frieda)
+    assert statuses(*together(flagging(frieda, answer), flagging(again, answer))) == [303, 303]
+    assert look(app, lambda: db.session.scalar(select(func.count()).select_from(Flag))) == 1
+
+
+def test_two_facilitators_decide_and_the_second_hears_of_it(
+    app: Flask, frieda: Person, robert: Person, anke: Person, answer: int, together: Together
+) -> None:
+    flagging(frieda, answer)()
+    address = f"/posts/{answer}/flags"
+    answers = together(
+        sending(robert, address, act="dismiss", seen="1", reason="Kein Name"),
+        sending(anke, address, act="lock", seen="1", reason="Alles gesagt"),
+    )
+    assert statuses(*answers) == [303, 409]
+    (late,) = [answer for answer in answers if answer.status_code == 409]
+    assert "hat über diese Meldung schon entschieden" in unescape(late.text)
+    assert told(app, "flags.answered") == 1
+
+
+def test_a_flag_while_the_post_is_deleted(frieda: Person, jonas: Person, answer: int, together: Together) -> None:
+    flagged, deleted = together(flagging(frieda, answer), sending(jonas, f"/posts/{answer}/delete"))
+    assert deleted.status_code == 303
+    assert flagged.status_code in (303, 403)
+
+
+def test_an_edit_while_a_passage_is_taken_out(
+    app: Flask, jonas: Person, robert: Person, answer: int, together: Together
+) -> None:
+    """Whoever comes first: the passage is gone from text and versions, or the author hears of it."""
+    redacted, edited = together(
+        sending(robert, f"/posts/{answer}/redact", passage="Gesundheitsamt", instead="[entfernt]", reason="Name"),
+        sending(jonas, f"/posts/{answer}/edit", body="Wir fragen das Gesundheitsamt.", version="1"),
+    )
+    assert redacted.status_code == 303
+    assert edited.status_code in (303, 409)
+    assert "Gesundheitsamt" not in one(app, Post, answer).body
 
 
 def test_two_threads_change_places(app: Flask, robert: Person, together: Together) -> None:
