@@ -128,7 +128,7 @@ _FLAG_ENTRIES: AnySelect = (
     .join(Post, Post.id == Flag.post_id)
     .join(Thread, Thread.id == Post.thread_id)
     .join(Area, Area.id == Thread.area_id)
-    .join(Member, ~_is(Flag.member_id))
+    .join(Member, Member.id != Flag.member_id)  # the asker, if it is one of them, is told like the others
     .where(Flag.id.in_(bindparam("ids", expanding=True)), Flag.entry_id.is_(None), runs(Member.id), _HAS_INBOX)
 )
 _HELD_ENTRIES: AnySelect = (
