@@ -791,11 +791,11 @@ def attachments_of(post_id: int) -> Sequence[Attachment]:
 
 
 def uploads_of(viewer: Viewer, ids: Collection[int]) -> Sequence[Upload]:
-    """Those of these uploads that are the viewer's own and still here."""
+    """Those of these uploads that are the viewer's own and still here, in the order asked for."""
     if not ids:
         return ()
     mine = select(Upload).where(Upload.id.in_(ids), Upload.member_id == viewer.id)
-    return db.session.scalars(mine.order_by(Upload.id)).all()
+    return sorted(db.session.scalars(mine), key=lambda one: list(ids).index(one.id))
 
 
 def at_least(size: int) -> int:

@@ -15,6 +15,7 @@ from forum.members.queries import members_by_uid, viewer_of
 from forum.notifications.helping import HelpRequest, request_of
 from forum.threads.models import Thread
 from tests.browser.conftest import Visitor
+from tests.paper import photograph
 
 # Sends the last form of the page that posts to this address, as the browser would without the script's help.
 _SEND = """
@@ -121,6 +122,15 @@ def _try_out(visitor: Visitor) -> None:
         visitor.page.click("button[formaction]")
 
 
+def _with_files(visitor: Visitor) -> None:
+    visitor.opens(visitor.site.thread("t-045"))
+    film = {"name": "Film.mp4", "mimeType": "video/mp4", "buffer": b"\0\0\0\x18ftypmp42"}
+    picture = {"name": "Haus.jpg", "mimeType": "image/jpeg", "buffer": photograph()}
+    visitor.page.locator("#files").set_input_files([picture, film])
+    visitor.page.locator(".upload img").wait_for()
+    visitor.page.locator(".upload .wrong").wait_for()
+
+
 _NEW = "/areas/verwahrlosung/new"
 _BODY = "Frau M. öffnet **nicht** mehr.\n\n- [ ] Brief\n\n| a | b |\n|---|---|\n| 1 | 2 |"
 
@@ -172,6 +182,7 @@ PLACES = {
     "reply, preview": Place("frieda", send(thread("t-045"), "/threads/", body=_BODY, preview="1")),
     "reply, empty": Place("frieda", send(thread("t-045"), "/threads/", body=" "), 422),
     "edit": Place("frieda", post("t-045", 1, "edit")),
+    "reply with files": Place("frieda", _with_files),
     "edit, for facilitators": Place("robert", post("t-045", 1, "edit")),
     "edit, somebody was faster": Place("frieda", send(post("t-045", 5, "edit"), "/posts/", body="Anders", version="1"), 409),
     "delete": Place("frieda", post("t-045", 1, "delete")),
