@@ -10,7 +10,7 @@ for (const place of $$('[data-upload]')) {
   const add = file => {
     const row = document.createElement('li'), bar = document.createElement('progress'), name = document.createElement('p');
     const request = new XMLHttpRequest(), body = new FormData();
-    const failed = words => { name.className = 'wrong'; name.textContent = words; bar.remove(); row.setAttribute('role', 'alert'); waiting = null; };
+    const failed = words => { name.className = 'wrong'; name.textContent = words; bar.remove(); name.setAttribute('role', 'alert'); waiting = null; };
     name.textContent = place.dataset.adding.replace('{}', file.name);
     bar.setAttribute('aria-label', file.name);
     row.append(name, bar);
@@ -37,7 +37,7 @@ for (const place of $$('[data-upload]')) {
   const take = (event, files) => {
     if (!files.length) return;
     event.preventDefault();
-    $$('[role=alert]', list).forEach(row => row.remove());
+    $$('[role=alert]', list).forEach(said => said.parentNode.remove());
     [...files].forEach(add);
   };
 
