@@ -44,9 +44,6 @@ def sample(now: datetime | None = None) -> Row:
             "takes_back": False,
             "restorable": False,
             "deleted_by_me": False,
-            "nameless": False,
-            "moved_to_id": None,
-            "moved_to_title": None,
         }
         return Row(**{**row, **changes})
 
@@ -157,7 +154,6 @@ def sample(now: datetime | None = None) -> Row:
             "locked": False,
             "unread": 0,
             "answered": False,
-            "outcome": None,
             "tags": None,
         }
         return Row(**{**row, **changes})
