@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from forum import outbox
 from forum.areas.models import Area
 from forum.areas.rules import VIEWER, can_facilitate, may_read, runs
-from forum.db import AnyRow, Base, db, read
+from forum.db import AnyRow, Base, db, lock, read
 from forum.errors import N_, Conflict, Invalid, Missing, require
 from forum.i18n import gettext
 from forum.members.models import Viewer
@@ -63,6 +63,7 @@ def template_to_write(actor: Viewer, area: AnyRow, kind: str) -> ThreadTemplate:
     require(can_facilitate(actor, area.facilitates))
     if kind not in kinds_to_start(actor, area):
         raise Missing
+    lock(select(ThreadTemplate.area_id).where(ThreadTemplate.area_id == area.id, ThreadTemplate.kind == kind))
     kept = db.session.get(ThreadTemplate, (area.id, kind), populate_existing=True)
     return kept or ThreadTemplate(area_id=area.id, kind=kind, text="", version=0)
 

@@ -154,7 +154,7 @@ def test_only_what_is_possible_is_offered(standing: Site, visit: Visit) -> None:
     page = visit(standing, "frieda").opens(standing.thread("t-045"))
     for number in (1, 8):  # her question, her reply
         expect(article(page, number).get_by_role("link", name="Empfehl")).to_have_count(0)
-        expect(article(page, number).get_by_role("button")).to_have_count(0)
+        expect(article(page, number).locator("footer button")).to_have_count(0)
     page = visit(standing, "robert").opens(standing.thread("t-045"))
     expect(article(page, 1).get_by_role("link", name="Empfehl")).to_have_count(0)
     expect(article(page, 2).get_by_role("button", name="Hat geholfen")).to_have_count(0)
@@ -229,9 +229,9 @@ def test_the_main_journey_by_keyboard_alone(site: Site, visit: Visit) -> None:
     reaches(page, page.get_by_role("radio", name="Strategie").or_(page.get_by_role("radio", name="Frage")).first)
     reaches(page, page.get_by_label("Titel"), most=1)
     page.keyboard.type("Wer moderiert bei euch?")
-    reaches(page, page.get_by_role("textbox", name="Text"), most=1)
+    reaches(page, page.get_by_role("textbox", name="Text"), most=6)  # past what is similar, if it is there already
     page.keyboard.type("Wir suchen noch.")
-    reaches(page, page.get_by_role("button", name="Thema veröffentlichen"), most=2)
+    reaches(page, page.get_by_role("button", name="Thema veröffentlichen"), most=6)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Wer moderiert bei euch?")
     reaches(page, page.get_by_label("Ihre Antwort"))

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from sqlalchemy import delete, select
 
 from forum.db import db, transaction
@@ -254,9 +254,16 @@ def test_keys_and_toolbar_format_what_is_selected(site: Site, visit: Visit) -> N
     expect(page.get_by_role("button", name="Kursiv (Strg+I)")).to_be_focused()
 
 
+def begins(field: Locator) -> None:
+    """What offers members and threads is loaded when somebody begins."""
+    field.focus()
+    field.page.wait_for_function("!!customElements.get('text-expander')")
+
+
 def test_members_and_threads_are_offered_while_writing(site: Site, visit: Visit) -> None:
     page = visit(site, "frieda").opens(site.thread("t-045"))
     field = page.get_by_label("Ihre Antwort")
+    begins(field)
     field.press_sequentially("Frag mal @jon")
     expect(page.get_by_role("option", name="Jonas Brandt")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
@@ -271,6 +278,7 @@ def test_members_and_threads_are_offered_while_writing(site: Site, visit: Visit)
 def test_a_thread_is_linked_by_its_title(site: Site, visit: Visit) -> None:
     page = visit(site, "frieda").opens(site.thread("t-045"))
     field = page.get_by_label("Ihre Antwort")
+    begins(field)
     with page.expect_response(lambda answer: answer.url.endswith("text=Sperrm%C3%BCll")):
         field.press_sequentially("#Sperrmüll")
     expect(page.locator(".offers").get_by_role("option", selected=True)).to_be_visible()

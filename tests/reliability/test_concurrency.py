@@ -25,6 +25,7 @@ from forum.moderation.models import Flag
 from forum.notifications.models import ThreadWatch
 from forum.outbox import Event
 from forum.practices.models import Mark
+from forum.threads.drafts import Draft
 from forum.threads.models import Post, ReadMarker, Thread
 from tests.cast import Person, area_id, link, post_id
 
@@ -737,3 +738,79 @@ def test_a_click_while_somebody_else_clicks_is_never_a_page_of_trouble(
     assert len(answers) == 32
     assert len(posts(app, thread)) == 1 + 12
     assert one(app, Area, area_id(app, "vermuellung")).thread_count == 1 + 12
+
+
+# Drafts
+
+
+def draft(somebody: Person, thread: int, body: str, key: str, seen: str = "") -> Act:
+    """What the script of a form sends after the last key."""
+    return sending(somebody, "/drafts", place=f"thread:{thread}", body=body, send_key=key, draft=seen)
+
+
+def drafts_of(app: Flask) -> list[str]:
+    rows = select(Draft).where(Draft.discarded_at.is_(None)).order_by(Draft.id)
+    return look(app, lambda: sorted(row.fields["body"] for row in db.session.scalars(rows)))
+
+
+def test_two_devices_save_the_same_draft_and_both_texts_stay(
+    app: Flask, jonas: Person, thread: int, together: Together
+) -> None:
+    draft(jonas, thread, "Angefangen", "old")()
+    seen = look(app, lambda: db.session.scalars(select(Draft)).one().seen)
+    phone = other_window(app, jonas)
+    answers = together(
+        draft(jonas, thread, "Angefangen im Büro", "office", seen),
+        draft(phone, thread, "Angefangen, weiter unterwegs", "phone", seen),
+    )
+    assert statuses(*answers) == [303, 303]
+    assert drafts_of(app) == ["Angefangen im Büro", "Angefangen, weiter unterwegs"]
+
+
+def test_one_form_saves_twice_at_once(app: Flask, jonas: Person, thread: int, together: Together) -> None:
+    again = other_window(app, jonas)
+    answers = together(draft(jonas, thread, "Erst", "k"), draft(again, thread, "Dann", "k"))
+    assert statuses(*answers) == [303, 303]
+    assert len(drafts_of(app)) == 1
+
+
+def test_a_draft_that_is_saved_while_it_is_sent_does_not_outlive_it(
+    app: Flask, jonas: Person, thread: int, together: Together
+) -> None:
+    again = other_window(app, jonas)
+    answers = together(
+        draft(again, thread, "Fast fert", "k1"),
+        sending(jonas, f"/threads/{thread}/posts", body="Fast fertig.", send_key="k1"),
+    )
+    assert statuses(*answers) == [303, 303]
+    assert [body for _, body in posts(app, thread)][1:] == ["Fast fertig."]
+    assert drafts_of(app) == []
+
+
+def test_an_edit_that_is_saved_as_draft_while_it_is_sent(
+    app: Flask, jonas: Person, answer: int, together: Together
+) -> None:
+    again = other_window(app, jonas)
+    form = {"place": f"post:{answer}", "body": "Wir fragen zuerst i", "send_key": "k1", "version": "1"}
+    answers = together(
+        sending(again, "/drafts", **form),
+        sending(jonas, f"/posts/{answer}/edit", body="Wir fragen zuerst ihn.", send_key="k1", version="1"),
+    )
+    assert statuses(*answers) == [303, 303]
+    assert one(app, Post, answer).body == "Wir fragen zuerst ihn."
+    assert drafts_of(app) == []
+
+
+@pytest.mark.parametrize("version", ["0", "1"])
+def test_two_facilitators_write_one_template(robert: Person, anke: Person, together: Together, version: str) -> None:
+    address = "/moderation/templates/vermuellung/question"
+    if version == "1":
+        sending(robert, address, text="**Lage**", version="0")()
+    answers = together(
+        sending(robert, address, text="**Von Robert**", version=version),
+        sending(anke, address, text="**Von Anke**", version=version),
+    )
+    assert statuses(*answers) == [303, 409]
+    (refused,) = [answer for answer in answers if answer.status_code == 409]
+    assert "**Von Robert**" in unescape(refused.text)
+    assert "**Von Anke**" in unescape(refused.text)
