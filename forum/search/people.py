@@ -82,50 +82,42 @@ def _order(name: str) -> tuple[str, str]:
 
 def _met(people: Sequence[AnyRow], asked: Asked, fields: Collection[Field]) -> list[Known]:
     """Who has all the words, or where nobody does or a sentence was asked, some; a rare word counts more."""
-    german = engine().german
     needed = [clause for clause in asked.clauses if not clause.light] or list(asked.clauses)
-    questions = [_Question(clause, german) for clause in needed]
-    found = [(person, worth) for person in people if any(worth := [one.worth(person, fields) for one in questions])]
-    whole = [(person, worth) for person, worth in found if all(worth)]
-    rarity = [
-        math.log(1 + len(people) / (1 + sum(map(bool, of_one)))) for of_one in zip(*(w for _, w in found), strict=True)
+    said = [[(phrase, WEIGHTS[field]) for field in fields for phrase in _phrases(one, field)] for one in people]
+    # Phrases come again and again, and few are met: each is looked at once, and only whom they belong to after that.
+    phrases = {phrase for of_one in said for phrase, _ in of_one}
+    german = engine().german
+    worth = [_worth(clause, phrases, german) for clause in needed]
+    met = set().union(*worth)
+    found = [
+        (person, [max((weight * of.get(phrase, 0.0) for phrase, weight in of_one), default=0.0) for of in worth])
+        for person, of_one in zip(people, said, strict=True)
+        if not met.isdisjoint(phrase for phrase, _ in of_one)
     ]
+    whole = [(person, values) for person, values in found if all(values)]
+    rarity = [math.log(1 + len(people) / (1 + sum(map(bool, of)))) for of in zip(*(v for _, v in found), strict=True)]
     known = [
         Known(
             person,
-            sum(value * rare for value, rare in zip(worth, rarity, strict=True)),
-            tuple(phrase for phrase in person.expertise or () if any(one.of(phrase) for one in questions)),
+            sum(value * rare for value, rare in zip(values, rarity, strict=True)),
+            tuple(phrase for phrase in person.expertise or () if phrase in met),
         )
-        for person, worth in (whole if whole and not asked.sentence else found)
+        for person, values in (whole if whole and not asked.sentence else found)
     ]
     return sorted(known, key=lambda one: -one.score)
 
 
-class _Question:
-    """One thing that is asked for. Phrases come again and again: each is looked at once."""
-
-    def __init__(self, clause: Clause, german: German) -> None:
-        # A part of an asked compound alone is too little to send somebody to a person for it.
-        self._ways = [way for way in clause.ways if way.firm or way.how == "split"]
-        self._terms = frozenset(term for way in self._ways for place in way.places for term in place)
-        self._german = german
-        self._worth: dict[str, float] = {}
-
-    def worth(self, person: AnyRow, fields: Collection[Field]) -> float:
-        """How well the person has it, in the best of the fields."""
-        return max(WEIGHTS[field] * self.of(phrase) for field in fields for phrase in (*_phrases(person, field), ""))
-
-    def of(self, phrase: str) -> float:
-        """How well a phrase has it."""
-        worth = self._worth.get(phrase)
-        if worth is None:
-            worth = self._worth[phrase] = self._best(_said(phrase, self._german))
-        return worth
-
-    def _best(self, said: "_Said") -> float:
-        if self._terms.isdisjoint(said.words) and self._terms.isdisjoint(said.parts):
-            return 0.0
-        return max((way.weight for way in self._ways if _meets(way, said)), default=0.0)
+def _worth(clause: Clause, phrases: Collection[str], german: German) -> dict[str, float]:
+    """How well each phrase has what is asked for, of those that have it."""
+    # A part of an asked compound alone is too little to send somebody to a person for it.
+    ways = [way for way in clause.ways if way.firm or way.how == "split"]
+    terms = frozenset(term for way in ways for place in way.places for term in place)
+    found = {}
+    for phrase in phrases:
+        said = _said(phrase, german)
+        if not (terms.isdisjoint(said.words) and terms.isdisjoint(said.parts)):
+            found[phrase] = max((way.weight for way in ways if _meets(way, said)), default=0.0)
+    return {phrase: worth for phrase, worth in found.items() if worth}
 
 
 def _phrases(person: AnyRow, field: Field) -> Sequence[str]:
