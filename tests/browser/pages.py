@@ -104,6 +104,11 @@ def _asked(visitor: Visitor) -> None:
     visitor.opens(f"{thread}/asked")
 
 
+def _without_a_name(visitor: Visitor) -> None:
+    visitor.opens("/areas/organisation/new")
+    visitor.page.check("#protected")
+
+
 def _nameless(path: str) -> Callable[[Visitor], object]:
     """The demonstration's question without a name, or a page about it."""
 
@@ -161,7 +166,7 @@ PLACES = {
     "thread without a name": Place("robert", _nameless("")),
     "thread without a name, the asker's own view": Place("frieda", _nameless("")),
     "thread, ask without a name": Place("frieda", at("/areas/organisation/new")),
-    "thread, ask without a name, refused": Place("frieda", send(at("/areas/organisation/new"), "/areas/organisation/new", kind="strategy", title="Ohne Namen", body="Geht das?", protected="1"), 422),
+    "thread, ask without a name, refused": Place("frieda", send(_without_a_name, "/areas/organisation/new", kind="strategy", title="Ohne Namen", body="Geht das?"), 422),
     "opened names": Place("administrator", at("/admin/protected")),
     "open a name": Place("administrator", _nameless("/admin/protected/%d")),
     "who opened my name": Place("frieda", _nameless("/threads/%d/opened")),
