@@ -154,6 +154,7 @@ def sample(now: datetime | None = None) -> Row:
             "locked": False,
             "unread": 0,
             "answered": False,
+            "outcome": None,
             "tags": None,
         }
         return Row(**{**row, **changes})
