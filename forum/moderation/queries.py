@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select, union_all
 
 from forum.areas.models import Area
 from forum.areas.rules import may_read, runs
@@ -154,10 +154,8 @@ def queue(viewer: Viewer) -> Sequence[AnyRow]:
     return read(_QUEUE, {"viewer_id": viewer.id}).all()
 
 
-def open_flags() -> ColumnElement[int]:
-    """How many posts with flags wait for the viewer, to be bound as `viewer_id`; a column for a statement of counts."""
-    count: Select[int] = select(func.count()).select_from(_FLAGGED.subquery())
-    return count.scalar_subquery()
+# How many flagged posts wait for the viewer, to be bound as `viewer_id`; a column for a statement of counts.
+WAITING: ColumnElement[int] = select(func.count()).select_from(_FLAGGED.subquery()).scalar_subquery()
 
 
 @dataclass(frozen=True)

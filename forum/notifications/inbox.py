@@ -13,6 +13,7 @@ from forum.areas.rules import VIEWER, runs
 from forum.db import AnyRow, AnySelect, at_most, db, insert_into, read
 from forum.members.models import Member, Viewer
 from forum.moderation.models import ModerationEntry
+from forum.moderation.queries import WAITING
 from forum.notifications.models import Notification, NotificationKind, Share
 from forum.notifications.outgoing import Due, due, patience
 from forum.practices.models import Mark
@@ -122,21 +123,23 @@ _mine_unread = _standing(select(Notification.id)).where(Notification.read_at.is_
 _COUNTS: AnySelect = select(
     UNREAD_THREADS.scalar_subquery().label("threads"),
     select(func.count()).select_from(_mine_unread.subquery()).scalar_subquery().label("entries"),
+    WAITING.label("waiting"),
 )
 
 
 class Counts(NamedTuple):
-    """How much is unread: threads, and entries of the inbox. A hundred is many."""
+    """How much is unread, threads and entries of the inbox, a hundred is many; and what waits for a facilitator."""
 
     threads: int
     entries: int
+    waiting: int
 
 
-NOTHING_NEW = Counts(0, 0)
+NOTHING_NEW = Counts(0, 0, 0)
 
 
 def counts(viewer: Viewer) -> Counts:
-    """How much the viewer has not read; one statement, for every page."""
+    """How much the viewer has not read, or is to decide; one statement, for every page."""
     bound = {"viewer_id": viewer.id, "caught_up_at": viewer.caught_up_at or LONG_AGO}
     return Counts._make(read(_COUNTS, bound).one())
 

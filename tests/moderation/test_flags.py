@@ -58,6 +58,7 @@ def test_a_flag_comes_to_the_facilitators_and_nobody_else(
         assert facilitator.sees("Da steht ein Name.")
         assert facilitator.sees("Frieda Moor")
         assert facilitator.sees("Frau Beispiel aus der Ahornstraße")
+        assert '1<span class="away"> zu entscheiden' in facilitator.page.text  # type: ignore[union-attr]
     for other in (frieda, jonas, aylin):
         assert other.reads("/moderation/queue").status_code == 404
         for page in (f"/posts/{answer}", f"/posts/{answer}/flag", "/moderation/log", "/"):
