@@ -400,3 +400,21 @@ def test_an_administrator_who_asked_is_like_any_other(anke: Person, robert: Pers
     pages = [somebody.reads(f"/admin/protected/{thread}").text.partition("<main")[2] for somebody in (anke, second)]
     asked, other = (re.sub(r'csrf_token" value="[^"]+', "", page) for page in pages)
     assert asked == other
+
+
+def test_a_held_question_costs_no_more_than_a_page_may(
+    frieda: Person, robert: Person, anke: Person, statements: list[str]
+) -> None:
+    thread = asks(frieda)
+    robert.sends(f"/threads/{thread}/return", reason="Bitte ohne den Ort.")
+    for somebody, address in (
+        (frieda, f"/threads/{thread}"),
+        (robert, f"/threads/{thread}"),
+        (robert, "/moderation/queue"),
+        (anke, f"/admin/protected/{thread}"),
+        (anke, "/admin/protected"),
+    ):
+        somebody.reads(address)  # what is noted as read by this is written once
+        statements.clear()
+        assert somebody.reads(address).status_code == 200
+        assert len(statements) <= 8, "\n".join(statements)
