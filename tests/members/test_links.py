@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from forum import cli
+from forum.cli import doors
 from forum.db import db, transaction
 from forum.errors import Refused
 from forum.members import actions
@@ -50,7 +51,7 @@ def test_the_key_is_made_again_from_the_row_with_the_networks_secret_alone(app: 
 
 @pytest.fixture
 def typed(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.setattr(cli, "create_app", lambda: app)
+    monkeypatch.setattr(doors, "create_app", lambda: app)
     return lambda *words: CliRunner().invoke(cli.forum, ["member", "invite", *words])
 
 

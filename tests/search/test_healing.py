@@ -17,6 +17,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from forum import cli, outbox, worker
+from forum.cli import doors
 from forum.config import Settings
 from forum.search import handlers
 from forum.search.engine import Asked, Engine, Filters, IndexBusy
@@ -175,7 +176,7 @@ def command(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
         finally:
             app.extensions["forum.search"] = used
 
-    monkeypatch.setattr(cli, "create_app", lambda: app)
+    monkeypatch.setattr(doors, "create_app", lambda: app)
     return command
 
 

@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 
 from forum import cli, files
 from forum.areas.models import Area, AreaMember
+from forum.cli import doors
 from forum.db import db, transaction
 from forum.mail.addresses import addresses as mail_addresses
 from forum.members.actions import suspend
@@ -614,7 +615,7 @@ def test_a_form_sent_again_names_no_thread_that_moved_away(app: Flask) -> None:
 
 
 def test_the_command_searches_with_the_members_eyes(app: Flask, planted: Planted, monkeypatch: Any) -> None:
-    monkeypatch.setattr(cli, "create_app", lambda: app)
+    monkeypatch.setattr(doors, "create_app", lambda: app)
     run = CliRunner()
     for word in [*planted.words[::4], "Schimmel", "Nachtrag"]:
         for eyes in (["--as", "jonas@weserufer.example"], ["--as", "frauke@weserufer.example"], []):
