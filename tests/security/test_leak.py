@@ -105,8 +105,9 @@ def plant(app: Flask) -> Planted:
         for act in (moderation.pin, moderation.lock):
             act(robert, opened, True, f"Moderation {word()}")
             act(robert, opened, False, f"Moderation {word()}")
-        for post in (answer, gone):
-            actions.attach(post.id, f"{word()}.txt", "text/plain", 20, files.store(folder, word().encode()))
+        for post, picture in ((answer, (f"Bild von {word()}", 30, 20)), (gone, ())):
+            digest = files.store(folder, word().encode())
+            actions.attach(post.id, f"{word()}.txt", "text/plain", 20, digest, *picture)
         drafts.save_draft(actor("robert"), f"thread:{thread.id}", "form", "", {"body": f"Noch nicht gesagt: {word()}."})
         lonely = actions.start_thread(actor("bernd"), scene._row(area), "strategy", f"Allein {word()}", f"Nur {word()}")
         actions.delete_post(bernd, _opened("bernd", lonely), _first(lonely))
