@@ -62,6 +62,7 @@ def use(clients: dict[str, Any], posts: dict[tuple[str, int], int]) -> None:
     _send(clients["frieda"], posts["t-018", 4], "delete")
     _send(clients["robert"], posts["liste", 2], "delete", reason="Doppelt geschickt.")
     _send(clients["robert"], posts["t-030", 2], "edit", body="Gekürzt.", reason="Da stand ein Name.")
+    _send(clients["frieda"], posts["t-030", 3], "flag", why="outdated", words="Das Gesetz hat sich geändert.")
     _send(clients["robert"], posts["liste", 1], "recommend", for_what="einen Ablauf", reason="Spart allen viel Zeit.")
     clients["frieda"].get("/search?q=xylophonkonzert")
     kept = {"csrf_token": token(clients["frieda"].get("/inbox/bookmarks").text), "note": "Für das Team im Januar"}
