@@ -20,9 +20,9 @@ from forum.notifications.workdays import working_days_ago
 from forum.outbox import Event, on
 from forum.search.people import fitting
 from forum.text import extract, plain
+from forum.threads.lists import STATES
 from forum.threads.models import Post, Thread, ThreadTag
 from forum.threads.protection import asked_by
-from forum.threads.queries import STATES
 from forum.threads.rules import may_see
 
 ASKED_AT_FIRST = 2

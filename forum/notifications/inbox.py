@@ -17,9 +17,10 @@ from forum.moderation.queries import WAITING
 from forum.notifications.models import Notification, NotificationKind, Share
 from forum.notifications.outgoing import Due, due, patience
 from forum.practices.models import Mark
+from forum.threads.lists import UNREAD_THREADS
 from forum.threads.models import Post, Thread
-from forum.threads.queries import LONG_AGO, UNREAD_THREADS
 from forum.threads.rules import may_see
+from forum.threads.unread import LONG_AGO
 
 ENTRIES_A_PAGE = 30
 # So many unread ones are shown, and counted; more is many.

@@ -10,7 +10,7 @@ from forum.errors import Missing
 from forum.members.models import Member, Viewer
 from forum.threads.actions import mark_read
 from forum.threads.models import CaughtUp, Post, ReadMarker
-from forum.threads.queries import LONG_AGO
+from forum.threads.unread import LONG_AGO
 
 _MOMENT = timedelta(microseconds=1)
 

@@ -12,8 +12,9 @@ from forum.notifications.queries import area_level
 from forum.search.similar import similar
 from forum.text import MAX_SOURCE, tidy
 from forum.threads.actions import LONGEST_TAG, ask_protected, start_thread
+from forum.threads.lists import SORTS, STATES, Choice, tags_of_area, threads_of_area, threads_of_tag
 from forum.threads.models import KINDS, LONGEST_TITLE, tag_slug
-from forum.threads.queries import SORTS, STATES, Choice, readable_thread, tags_of_area, threads_of_area, threads_of_tag
+from forum.threads.queries import readable_thread
 from forum.threads.rules import kinds_to_protect, kinds_to_start
 from forum.threads.templates import templates_of
 from forum.web import uploads

@@ -4,7 +4,7 @@ from flask import Response
 
 from forum.notifications.inbox import counts
 from forum.practices.queries import recommendations
-from forum.threads.queries import areas_with_unread, threads_for_me
+from forum.threads.lists import areas_with_unread, threads_for_me
 from forum.web.door import route
 from forum.web.pages import page, with_openings
 from forum.web.session import viewer_or_none

@@ -14,7 +14,8 @@ from forum.mail.kinds import DECISIONS
 from forum.notifications import inbox
 from forum.threads import bookmarks as kept
 from forum.threads.given import given, what_helped
-from forum.threads.queries import own_threads, posts_since
+from forum.threads.lists import own_threads
+from forum.threads.queries import posts_since
 from forum.web.door import route
 from forum.web.pages import go, number, opening, page, sent, with_openings
 from forum.web.session import viewer

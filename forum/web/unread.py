@@ -9,15 +9,9 @@ from forum.areas.queries import readable_area
 from forum.db import AnyRow
 from forum.notifications.inbox import mark_thread_read
 from forum.threads import reading
-from forum.threads.queries import (
-    LONG_AGO,
-    areas_with_unread,
-    first_unread_number,
-    in_address,
-    moment,
-    readable_thread,
-    threads_unread,
-)
+from forum.threads.lists import areas_with_unread, in_address, moment, threads_unread
+from forum.threads.queries import first_unread_number, readable_thread
+from forum.threads.unread import LONG_AGO
 from forum.web.door import route
 from forum.web.pages import found, go, number, page, sent
 from forum.web.session import viewer

@@ -31,7 +31,7 @@ ORDER = [
 ]
 # Inside a noun, in this order; a channel keeps its own.
 IN_A_NOUN = (
-    *("models", "trade", "passwords", "protection", "rules", "queries", "actions"),
+    *("models", "trade", "passwords", "protection", "rules", "unread", "queries", "lists", "actions"),
     *("reading", "bookmarks", "given", "drafts", "offers", "templates", "opening", "flags", "merging", "redaction"),
 )
 NOUNS = ("members", "areas", "threads", "practices", "moderation")

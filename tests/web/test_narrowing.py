@@ -12,8 +12,8 @@ from forum.areas.models import Area
 from forum.db import db
 from forum.members.queries import member, viewer_of
 from forum.moderation.models import ModerationEntry
+from forum.threads.lists import SORTS, STATES, Choice, threads_of_area
 from forum.threads.models import KINDS, ThreadTag
-from forum.threads.queries import SORTS, STATES, Choice, threads_of_area
 from tests.cast import Person, area_id, post_id
 
 AREA = "/areas/vermuellung"

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from forum.db import db, transaction
 from forum.members.models import Member
 from forum.threads.models import CaughtUp, ReadMarker, Thread
-from forum.threads.queries import LONG_AGO
+from forum.threads.unread import LONG_AGO
 from tests.cast import Person
 
 _UNTIL = re.compile(r'action="/unread">.*?name="until" value="(\d+)"', re.DOTALL)
