@@ -25,7 +25,7 @@ from forum.search import missed
 from forum.search.attachments import forget_texts
 from forum.search.vectors import vectors
 from forum.threads import drafts
-from forum.threads.actions import forget_uploads
+from forum.threads.filing import forget_uploads
 
 DAY = 86_400.0
 SECONDS_WITHOUT_MEANING = 5.0

@@ -24,7 +24,7 @@ from forum.notifications import digests, news
 from forum.search import handlers as index
 from forum.search.thesaurus import add_starter
 from forum.serving import serve
-from forum.threads.actions import ask_protected
+from forum.threads.asking import ask_protected
 from forum.threads.models import Post
 from forum.threads.queries import open_thread
 from forum.threads.templates import add_starters

@@ -11,6 +11,8 @@ from forum.moderation.models import ModerationEntry
 from forum.practices.actions import checked
 from forum.practices.models import LONGEST_REASON
 from forum.threads import actions as threads
+from forum.threads import asking
+from forum.threads.filing import NO_FILES, Files
 from forum.threads.models import Post
 from forum.threads.queries import Opened
 from forum.threads.rules import can_moderate
@@ -60,7 +62,7 @@ def edit_post(
     reason: str,
     title: str | None = None,
     tags: Iterable[str] | None = None,
-    files: threads.Files = threads.NO_FILES,
+    files: Files = NO_FILES,
 ) -> ModerationEntry | None:
     """Change what somebody else wrote; what is as it was is no act."""
     reason = checked_reason(actor, opened, reason)
@@ -95,14 +97,14 @@ def restore_post(actor: Viewer, opened: Opened, post: Post, reason: str) -> Mode
 
 def publish(actor: Viewer, opened: Opened) -> None:
     """Let everybody have a question that was asked without a name and waited for a facilitator."""
-    threads.publish(actor, opened)
+    asking.publish(actor, opened)
     log(actor, opened, "publish", "", {"held": True}, {"held": False})
 
 
 def give_back(actor: Viewer, opened: Opened, reason: str) -> None:
     """Leave such a question to its asker, who is told why and can send it again."""
     reason = checked_reason(actor, opened, reason)
-    threads.give_back(actor, opened)
+    asking.give_back(actor, opened)
     log(actor, opened, "return", reason, {"waits": True}, {"waits": False})
 
 

@@ -15,6 +15,7 @@ from forum.threads import actions as threads
 from forum.threads import drafts
 from forum.threads.actions import StartableArea
 from forum.threads.models import Post, Thread
+from forum.threads.moving import move_posts
 from forum.threads.queries import Opened, movable_posts
 from forum.threads.rules import can_moderate
 
@@ -60,7 +61,7 @@ def split(
 
 
 def _move(actor: Viewer, source: Thread, posts: Sequence[AnyRow], target: Thread) -> None:
-    threads.move_posts(actor, source, posts, target)
+    move_posts(actor, source, posts, target)
     follow_posts(target.id)
     threads.count_threads(source.area_id, target.area_id)
 

@@ -1,75 +1,49 @@
 """What is done with threads and posts. Pages, commands and later mail and API all come through here."""
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import and_, case, delete, func, insert, select, update
 
-from forum import clock, i18n, outbox
+from forum import clock, outbox
 from forum.areas.models import Area
-from forum.db import AnyRow, db, lock
+from forum.db import db, lock
 from forum.errors import Conflict, Invalid, require
-from forum.members.actions import add_persona
 from forum.members.models import Member, Viewer
-from forum.members.queries import network, people_by_handle
-from forum.papers import Paper
+from forum.members.queries import people_by_handle
 from forum.text import MAX_SOURCE, mentioned, render, slug, tidy
+from forum.threads.filing import NO_FILES, Files, hang, refile
 from forum.threads.models import (
     KINDS,
-    LONGEST_ALT,
     LONGEST_NOTE,
     LONGEST_TITLE,
     OUTCOMES,
-    Attachment,
-    CaughtUp,
     Mention,
     Post,
     PostVersion,
     ReadMarker,
     Thread,
     ThreadTag,
-    Upload,
     tag_slug,
 )
-from forum.threads.protection import note_sent, protect, sent_at, somebody_looks
-from forum.threads.queries import Opened, at_least, attachments_of, post_sent, size_of_uploads, uploads_of
+from forum.threads.queries import Opened, post_sent
 from forum.threads.rules import (
     InArea,
     can_delete,
     can_edit,
-    can_moderate,
     can_reply,
     can_restore,
     can_tell_outcome,
     is_common,
-    kinds_to_protect,
     kinds_to_start,
 )
 from forum.tokens import new_key
-
-outbox.nobody_hears("thread.returned", "file.uploaded")
 
 MOST_TAGS, LONGEST_TAG = 10, 40
 _LONGEST_SEND_KEY = 100
 
 outbox.nobody_hears("thread.tagged")
-
-
-@dataclass(frozen=True)
-class Files:
-    """What is to become of a post's files: uploads and attachments by number, with what their pictures show."""
-
-    added: Mapping[int, str] = field(default_factory=dict)
-    described: Mapping[int, str] = field(default_factory=dict)
-    removed: Collection[int] = ()
-    most: int = 0
-
-
-NO_FILES = Files()
 
 
 class StartableArea(InArea, Protocol):
@@ -106,82 +80,11 @@ def start_thread(
     )
     title, body, now = checked_title(title), checked_body(body), clock.now()
     thread = new_thread(area.id, kind, title, actor.id, now, checked_tags(tags or []))
-    _hang(actor, _add_post(thread, actor.id, body, now, send_key), files)
+    hang(actor, add_post(thread, actor.id, body, now, send_key), files)
     mark_read(actor.id, thread.id, 1)
     count_threads(area.id)
     outbox.record("thread.started", thread.id, actor.id)
     return thread
-
-
-def ask_protected(
-    actor: Viewer,
-    area: StartableArea,
-    kind: str,
-    title: str,
-    body: str,
-    send_key: str = "",
-    tags: list[str] | None = None,
-    files: Files = NO_FILES,
-    hidden: bool = False,
-) -> Thread:
-    """Ask without a name; a facilitator looks at it before others see it. `hidden`: colleagues never see it."""
-    send_key = own_key("area", area.id, send_key)
-    if sent := post_sent(actor, send_key):
-        return sent.thread
-    if kind not in kinds_to_protect(actor, area, area.protected_allowed):
-        raise Invalid("not_without_name", "protected")
-    if not somebody_looks(actor, area.id, hidden):
-        raise Invalid("nobody_looks", "protected")
-    title, body, now = checked_title(title), checked_body(body), clock.now()
-    persona = add_persona(_persona_name())
-    hides = hidden and actor.organisation_id is not None
-    tagged = checked_tags(tags or [])
-    thread = new_thread(area.id, kind, title, persona.id, now, tagged, protected=True, held=True, hidden=hides)
-    protect(thread, persona.id, actor, hides, now, send_key)
-    _hang(actor, _add_post(thread, persona.id, body, now, send_key), files, protected=True)
-    mark_read(actor.id, thread.id, 1)
-    outbox.record("thread.held", thread.id, persona.id)
-    return thread
-
-
-def _persona_name() -> str:
-    """The same in every thread and in the network's language, so that neither tells anything of the asker."""
-    here = network()
-    with i18n.speaking(here.language if here else "de"):
-        return i18n.gettext("Colleague A")
-
-
-def publish(actor: Viewer, opened: Opened) -> None:
-    """Let everybody have a question that was held. It begins now, and so it tells nothing of when it was asked."""
-    _require_waiting(actor, opened)
-    thread, now = opened.thread, clock.now()
-    thread.held, thread.created_at = False, now
-    db.session.execute(update(Post).where(Post.thread_id == thread.id).values(created_at=now, edited_at=None))
-    refresh_facts(thread.id)
-    count_threads(thread.area_id)
-    outbox.record("thread.started", thread.id, thread.author_id)
-
-
-def give_back(actor: Viewer, opened: Opened) -> None:
-    """Leave a question that was held to its asker, to be changed and sent again."""
-    _require_waiting(actor, opened)
-    note_sent(opened.thread.id, None)
-    outbox.record("thread.returned", opened.thread.id, actor.id)
-
-
-def send_again(actor: Viewer, opened: Opened) -> None:
-    """Have a question that was returned looked at anew; twice is once."""
-    opened.acts(actor)
-    require(actor.id == opened.author_id and opened.held)
-    if sent_at(opened.thread.id) is None:
-        note_sent(opened.thread.id, clock.now())
-        outbox.record("thread.held", opened.thread.id, actor.id)
-
-
-def _require_waiting(actor: Viewer, opened: Opened) -> None:
-    opened.acts(actor)
-    require(can_moderate(actor, opened))
-    require(opened.held and sent_at(opened.thread.id) is not None, "not_waiting")
 
 
 def reply(
@@ -198,8 +101,8 @@ def reply(
     if sent := post_sent(actor, send_key):
         return sent
     require(can_reply(actor, opened), "thread_locked")
-    post = _add_post(opened.thread, actor.id, checked_body(body), clock.now(), send_key, reply_to_id)
-    _hang(opened.viewer, post, files, opened.thread.protected)
+    post = add_post(opened.thread, actor.id, checked_body(body), clock.now(), send_key, reply_to_id)
+    hang(opened.viewer, post, files, opened.thread.protected)
     mark_read(opened.viewer.id, opened.thread.id, post.number)
     outbox.record("post.created", post.id, actor.id, thread_id=opened.thread.id)
     return post
@@ -226,7 +129,7 @@ def edit(
         retitle(actor, opened, title)
     if tags is not None and post.number == 1:
         retag(actor, opened, tags)
-    refiled = _refile(post, files) | _hang(opened.viewer, post, files, opened.thread.protected)
+    refiled = refile(post, files) | hang(opened.viewer, post, files, opened.thread.protected)
     if body == post.body and not refiled:
         return post
     if body != post.body:
@@ -408,166 +311,10 @@ def new_thread(
     return thread
 
 
-def move_posts(actor: Viewer, source: Thread, posts: Sequence[AnyRow], target: Thread) -> None:
-    """Put posts behind those of another thread, in their order; each leaves its place behind.
-
-    So a number is never given twice, nor does one lead to another post than before. How far somebody had read goes
-    along: what is new for them stays new, and nothing else becomes so.
-    """
-    before = _Standing(target.last_number, _last_seen(target.id), target.last_post_at)
-    now, left = clock.now(), source.last_post_at
-    moved = [{"row": post.id, "to": target.id, "place": n} for n, post in enumerate(posts, before.last_number + 1)]
-    by_row = update(Post).where(Post.id == bindparam("row"))
-    db.session.flush()
-    db.session.connection().execute(by_row.values(thread_id=bindparam("to"), number=bindparam("place")), moved)
-    places = [
-        {
-            "uid": new_key()[:16], "thread_id": source.id, "number": post.number, "author_id": post.author_id,
-            "created_at": post.created_at, "deleted_at": now, "deleted_by_id": actor.id, "moved_to_id": post.id,
-            "body": "", "html": "",
-        }
-        for post in posts
-    ]  # fmt: skip
-    db.session.execute(insert(Post), places)
-    target.last_number += len(moved)
-    _carry_markers(source, target, before, [post.number for post in posts], left)
-    db.session.expire_all()
-    refresh_facts(source.id, target.id)
-    _pass_gaps(source)
-
-
-@dataclass(frozen=True)
-class _Standing:
-    """A thread before posts come into it: its last number, that of the last post to be seen, and when that was."""
-
-    last_number: int
-    last_seen: int
-    last_post_at: datetime
-
-
-def _last_seen(thread_id: int) -> int:
-    seen = (Post.thread_id == thread_id) & Post.deleted_at.is_(None)
-    return db.session.scalar(select(func.max(Post.number)).where(seen)) or 0
-
-
-def _carry_markers(source: Thread, target: Thread, before: _Standing, numbers: list[int], left: datetime) -> None:
-    """Whoever had nothing left to read in the target has read of what came in as much as where it was before."""
-    here, there = aliased(ReadMarker, name="here"), aliased(ReadMarker, name="there")
-    readers = (
-        select(
-            *(Member.id, here.number.label("here"), there.number.label("there"), there.kept_until),
-            (here.kept_until > _horizon(target)).label("kept_here"),
-            (there.kept_until > _horizon(source)).label("kept_there"),
-            (_horizon(target) >= before.last_post_at).label("caught_up_here"),
-            (_horizon(source) >= left).label("caught_up_there"),
-        )
-        .outerjoin(here, (here.member_id == Member.id) & (here.thread_id == target.id))
-        .outerjoin(there, (there.member_id == Member.id) & (there.thread_id == source.id))
-        .where(or_(here.number.is_not(None), there.number.is_not(None)))
-    )
-    for row in db.session.execute(readers).all():
-        read_here = (row.here or 0) >= before.last_seen or (row.caught_up_here and not row.kept_here)
-        all_there = row.caught_up_there and not row.kept_there
-        read_there = len(numbers) if all_there else bisect_right(numbers, row.there or 0)
-        if read_here and (read_there or row.kept_there):
-            mark_read(row.id, target.id, before.last_number + read_there)
-        if row.kept_there and not before.last_number:
-            mine = (ReadMarker.member_id == row.id) & (ReadMarker.thread_id == target.id)
-            db.session.execute(update(ReadMarker).where(mine).values(kept_until=row.kept_until))
-
-
-def _horizon(thread: Thread) -> ColumnElement[datetime]:
-    """What came before counts as read for the Member: since they caught up with all areas, or with that of a thread."""
-    mine = (CaughtUp.member_id == Member.id) & (CaughtUp.area_id == thread.area_id)
-    here = select(CaughtUp.at).where(mine).scalar_subquery()
-    return case((here > Member.caught_up_at, here), else_=Member.caught_up_at)
-
-
-def _pass_gaps(thread: Thread) -> None:
-    """Behind whose marker only gaps are left has read all."""
-    later = (Post.thread_id == thread.id) & (Post.number > ReadMarker.number) & Post.deleted_at.is_(None)
-    behind = (ReadMarker.thread_id == thread.id) & (ReadMarker.number < thread.last_number)
-    db.session.execute(
-        update(ReadMarker).where(behind, ~select(Post.id).where(later).exists()).values(number=thread.last_number)
-    )
-
-
-def upload(actor: Viewer, paper: Paper, digest: str, most_a_day: int) -> Upload:
-    """Keep a file that was stored, for a post that is yet to be sent."""
-    size = len(paper.content)
-    if size_of_uploads(actor.id, clock.now() - timedelta(days=1)) + at_least(size) > most_a_day:
-        raise Invalid("files_day", "files")
-    kept = Upload(member_id=actor.id, name=paper.name, media_type=paper.media_type, size=size, digest=digest)
-    kept.width, kept.height, kept.created_at = paper.width, paper.height, clock.now()
-    db.session.add(kept)
-    db.session.flush()
-    outbox.record("file.uploaded", kept.id, actor.id)
-    return kept
-
-
-def forget_uploads(days: int) -> None:
-    """Let go of files that waited for their post for so long; those that hang on one stay with it."""
-    db.session.execute(delete(Upload).where(Upload.created_at < clock.now() - timedelta(days=days)))
-
-
-def attach(
-    post_id: int,
-    name: str,
-    media_type: str,
-    size: int,
-    digest: str,
-    alt: str = "",
-    width: int | None = None,
-    height: int | None = None,
-) -> Attachment:
-    """Hang a stored file on a post; a picture that we made anew has a size."""
-    attachment = Attachment(post_id=post_id, name=name, media_type=media_type, size=size, digest=digest)
-    attachment.alt, attachment.width, attachment.height = checked_alt(alt), width, height
-    db.session.add(attachment)
-    outbox.record("post.attached", post_id, None)
-    return attachment
-
-
-def checked_alt(alt: str) -> str:
-    """What a picture shows, in one line."""
-    return " ".join(tidy(alt).split())[:LONGEST_ALT]
-
-
-def _hang(member: Viewer, post: Post, files: Files, protected: bool = False) -> bool:
-    """Hang a member's own uploads on a post, each once; whether there were any. None tells who asked without a name."""
-    uploads = uploads_of(member, files.added)
-    if len(uploads) < len(files.added):
-        raise Invalid("upload_gone", "files")
-    here = attachments_of(post.id) if uploads else ()
-    if len(here) + len(uploads) > files.most:
-        raise Invalid("files_many", "files", most=files.most)
-    known = {(one.digest, one.name) for one in here}
-    for one in uploads:
-        if (one.digest, one.name) not in known:
-            known.add((one.digest, one.name))
-            alt = files.added[one.id]
-            attach(post.id, one.name, one.media_type, one.size, one.digest, alt, one.width, one.height)
-        if protected:
-            db.session.delete(one)
-    return bool(uploads)
-
-
-def _refile(post: Post, files: Files) -> bool:
-    """Take files from a post and say anew what its pictures show; whether anything changed."""
-    here = attachments_of(post.id) if files.removed or files.described else ()
-    for one in here:
-        if one.id in files.removed:
-            db.session.delete(one)
-        else:
-            one.alt = checked_alt(files.described.get(one.id, one.alt))
-    changed = any(db.session.is_modified(one) or one in db.session.deleted for one in here)
-    db.session.flush()
-    return changed
-
-
-def _add_post(
+def add_post(
     thread: Thread, author_id: int, body: str, at: datetime, send_key: str = "", reply_to_id: int | None = None
 ) -> Post:
+    """A further post of a thread, in the present transaction."""
     thread.last_number += 1
     post = Post(
         uid=new_key()[:16],

@@ -25,7 +25,8 @@ from forum.members.actions import LONGEST_NAME, add_member
 from forum.members.models import Member
 from forum.text import MAX_SOURCE, tidy
 from forum.threads import models as table
-from forum.threads.actions import attach, new_thread
+from forum.threads.actions import new_thread
+from forum.threads.filing import attach
 from forum.threads.models import LONGEST_TITLE, Post
 from forum.transfer.archive import OldPost, Step, Words, batches, ready, refresh, write_posts
 

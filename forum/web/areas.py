@@ -11,7 +11,8 @@ from forum.errors import Invalid, Missing
 from forum.notifications.queries import area_level
 from forum.search.similar import similar
 from forum.text import MAX_SOURCE, tidy
-from forum.threads.actions import LONGEST_TAG, ask_protected, start_thread
+from forum.threads.actions import LONGEST_TAG, start_thread
+from forum.threads.asking import ask_protected
 from forum.threads.lists import SORTS, STATES, Choice, tags_of_area, threads_of_area, threads_of_tag
 from forum.threads.models import KINDS, LONGEST_TITLE, tag_slug
 from forum.threads.queries import readable_thread

@@ -5,7 +5,7 @@ from flask import Response
 from forum.errors import Invalid, require
 from forum.moderation import actions as moderation
 from forum.practices.models import LONGEST_REASON
-from forum.threads import actions, rules
+from forum.threads import asking, rules
 from forum.threads.queries import Opened, open_thread
 from forum.web.door import route
 from forum.web.pages import found, go, page, said, sent
@@ -51,7 +51,7 @@ def _return_form(thread_id: int, errors: dict[str, str] | None = None, status: i
 def send_again(thread_id: int) -> Response:
     """The asker has changed a question that was returned."""
     opened = found(open_thread(viewer(), thread_id))
-    actions.send_again(opened.actor, opened)
+    asking.send_again(opened.actor, opened)
     return go(_place(opened))
 
 

@@ -13,8 +13,8 @@ from forum.db import transaction
 from forum.errors import Invalid
 from forum.i18n import sentence
 from forum.papers import ACCEPT, paper
-from forum.threads import actions
-from forum.threads.actions import Files
+from forum.threads import filing
+from forum.threads.filing import Files
 from forum.threads.models import LONGEST_ALT, Attachment, Upload
 from forum.threads.queries import uploads_of
 from forum.web.door import route
@@ -47,7 +47,7 @@ def _taken(file: FileStorage) -> int:
         one = paper(file.filename or "", content_of(file))
         digest = files.store(settings().instance / "files", one.content)
     with transaction():
-        return actions.upload(viewer(), one, digest, settings().files_megabytes_a_day * MEGABYTE).id
+        return filing.upload(viewer(), one, digest, settings().files_megabytes_a_day * MEGABYTE).id
 
 
 def content_of(file: FileStorage, field: str = "files") -> bytes:

@@ -48,8 +48,12 @@ TOO_WIDE = """
 SAYS = "() => document.body.innerText"
 
 
-# A theme changes colours, a width places: all rules in two of the four looks, contrast in all.
-LOOKS = [("light", 1280, True), ("dark", 1280, False), ("dark", 390, True), ("light", 390, False)]
+# A theme changes colours, a width places: all rules at each width, contrast in each light as well.
+LOOKS = [
+    *(("light", 1280, True), ("dark", 1280, False)),
+    *(("dark", 390, True), ("light", 390, False)),
+    *(("light", 768, True), ("dark", 768, False)),
+]
 
 
 @pytest.mark.parametrize("name", PLACES)

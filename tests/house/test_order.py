@@ -31,8 +31,21 @@ ORDER = [
 ]
 # Inside a noun, in this order; a channel keeps its own.
 IN_A_NOUN = (
-    *("models", "trade", "passwords", "protection", "rules", "unread", "queries", "lists", "actions"),
-    *("reading", "bookmarks", "given", "drafts", "offers", "templates", "opening", "flags", "merging", "redaction"),
+    *("models", "trade", "passwords", "protection", "rules", "unread", "queries", "lists", "filing", "actions"),
+    *(
+        "asking",
+        "moving",
+        "reading",
+        "bookmarks",
+        "given",
+        "drafts",
+        "offers",
+        "templates",
+        "opening",
+        "flags",
+        "merging",
+        "redaction",
+    ),
 )
 NOUNS = ("members", "areas", "threads", "practices", "moderation")
 FILES = sorted(path for path in FORUM.rglob("*.py") if "versions" not in path.parts and path.stem != "__main__")

@@ -13,7 +13,7 @@ from forum.config import Settings
 from forum.db import db, on_postgres, transaction
 from forum.moderation.models import ModerationEntry
 from forum.search.missed import note as note_missed
-from forum.threads import actions
+from forum.threads import filing
 from forum.threads.models import Attachment, Post, PostVersion, Thread
 from forum.transfer.export import export
 from tests.cast import Person, post_id
@@ -84,7 +84,7 @@ def test_it_is_gone_from_everywhere(
         note_missed("quarkbrodt wilhelmine")
         note_missed("quarkbrodt")
         folder = settings.instance / "files"
-        actions.attach(post, "brief.txt", "text/plain", 9, files.store(folder, b"Ein Brief"))
+        filing.attach(post, "brief.txt", "text/plain", 9, files.store(folder, b"Ein Brief"))
     work()
     file = _file(app)
     assert robert.client.get("/search?q=Quarkbrodt").text.count("Quarkbrodt") > 1

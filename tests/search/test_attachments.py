@@ -14,7 +14,7 @@ from forum.members.queries import viewer_by_email
 from forum.search import attachments
 from forum.search.attachments import AttachmentText, texts_of
 from forum.search.queries import Wish, search
-from forum.threads.actions import attach
+from forum.threads.filing import attach
 from tests.cast import Person, post_id
 from tests.search.papers import docx, odt, pdf
 

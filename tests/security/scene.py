@@ -21,7 +21,7 @@ from forum.members.actions import add_member, change_role, reinstate, sign_in, s
 from forum.members.models import Member, SignIn, Viewer
 from forum.members.queries import viewer_of
 from forum.moderation import flags
-from forum.threads import actions
+from forum.threads import actions, filing
 from forum.threads.models import Attachment, Thread
 from forum.threads.queries import Opened, open_thread
 
@@ -133,7 +133,7 @@ def _thing(app: Flask, area: str, state: str) -> Thing:
         if kind == "announcement":
             change_role(None, _member("aylin"), "member")
         post = actions.reply(actor("frieda"), opened, f"Antwort {state}")
-        file = actions.attach(post.id, "plan.txt", "text/plain", 4, files.store(folder, b"Plan"))
+        file = filing.attach(post.id, "plan.txt", "text/plain", 4, files.store(folder, b"Plan"))
         flags.flag(actor("aylin"), opened, post, "unkind", f"Meldung {state}")
         if state == "deleted":
             actions.delete_post(actor("frieda"), opened, post)

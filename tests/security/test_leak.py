@@ -33,7 +33,7 @@ from forum.notifications import actions as mails
 from forum.notifications import digests, sharing
 from forum.practices import actions as practices
 from forum.search import saved
-from forum.threads import actions, bookmarks, drafts
+from forum.threads import actions, bookmarks, drafts, filing
 from forum.threads.models import Attachment, Post, Thread
 from forum.threads.queries import Opened
 from tests.mailbox import Mailbox
@@ -107,7 +107,7 @@ def plant(app: Flask) -> Planted:
             act(robert, opened, False, f"Moderation {word()}")
         for post, picture in ((answer, (f"Bild von {word()}", 30, 20)), (gone, ())):
             digest = files.store(folder, word().encode())
-            actions.attach(post.id, f"{word()}.txt", "text/plain", 20, digest, *picture)
+            filing.attach(post.id, f"{word()}.txt", "text/plain", 20, digest, *picture)
         drafts.save_draft(actor("robert"), f"thread:{thread.id}", "form", "", {"body": f"Noch nicht gesagt: {word()}."})
         lonely = actions.start_thread(actor("bernd"), scene._row(area), "strategy", f"Allein {word()}", f"Nur {word()}")
         actions.delete_post(bernd, _opened("bernd", lonely), _first(lonely))

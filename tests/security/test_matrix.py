@@ -17,7 +17,7 @@ from forum.papers import Paper
 from forum.search import saved, thesaurus
 from forum.search.synonyms import typed
 from forum.threads import drafts
-from forum.threads.actions import upload
+from forum.threads.filing import upload
 from forum.web.door import ROUTES
 from tests.security import scene
 from tests.security.scene import Thing, Visitor
