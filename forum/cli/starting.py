@@ -20,7 +20,7 @@ from forum.members import actions as members
 from forum.members.models import Member
 from forum.members.queries import members_by_uid, network, viewer_of
 from forum.moderation.actions import publish
-from forum.notifications import digests, news
+from forum.notifications import digests, handlers, news
 from forum.search import handlers as index
 from forum.search.thesaurus import add_starter
 from forum.serving import serve
@@ -56,7 +56,8 @@ def demo(host: str, port: int) -> None:
 def load_demo() -> None:
     """Load the invented network, its newest post of today or yesterday; everybody was here last a week ago.
 
-    What was written since stands in the digests to come. Whole days only: people who write at night would look odd.
+    What was written since stands in inboxes and in the digests to come. Whole days only: people who write at night
+    would look odd.
     """
     shift = timedelta(days=(clock.now() - ndjson.newest(DEMO)).days)
     load = ndjson.NdjsonImport(DEMO, shift)
@@ -77,6 +78,7 @@ def load_demo() -> None:
         fresh = db.select(Post.id, Post.author_id).where(Post.created_at > week_ago).order_by(Post.id)
         events = [outbox.record("post.created", *row) for row in db.session.execute(fresh)]
     news.note_news(events)
+    handlers.tell_of_posts(events)
     index.rebuild()
     with transaction():
         outbox.forget_jobs()
