@@ -84,6 +84,20 @@ def posts_of(visitor: Visitor, words: str) -> int:
     return visitor.opens(visitor.site.thread("t-045")).locator(".post .text").filter(has_text=words).count()
 
 
+def test_nothing_that_was_written_stays_in_the_browser_after_signing_out(site: Site, visit: Visit) -> None:
+    """A desk may be shared."""
+    visitor = visit(site, "frieda")
+    visitor.page.route("**/drafts", lambda route: route.abort())
+    visitor.page.on("dialog", lambda dialog: dialog.accept())
+    page = visitor.opens(site.thread("t-045"))
+    page.get_by_label("Ihre Antwort").press_sequentially("Nur für mich.")
+    assert page.evaluate("Object.values(localStorage).join()").count("Nur für mich.") == 1
+    page.locator(".menu summary").click()
+    page.get_by_role("button", name="Abmelden").click()
+    expect(page).to_have_url(re.compile("/sign-in"))
+    assert page.evaluate("localStorage.length") == 0
+
+
 def test_the_own_post_is_there_at_once_and_becomes_the_real_one(site: Site, visit: Visit) -> None:
     """UX 18: it is shown before the server has answered."""
     visitor = visit(site, "frieda")
