@@ -15,10 +15,10 @@ from forum import failpoints
 from forum.db import db, on_postgres
 
 
-def upgrade() -> None:
-    """Bring the database to the newest step; safe to repeat, and to be interrupted."""
+def upgrade(step: str = "head") -> None:
+    """Bring the database to the newest step, or to an earlier one; safe to repeat, and to be interrupted."""
     with db.engine.connect() as connection, _without_references(connection), connection.begin():
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), step)
         failpoints.reach("migrations.committing")
     failpoints.reach("migrations.committed")
 

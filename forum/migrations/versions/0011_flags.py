@@ -33,3 +33,6 @@ def upgrade() -> None:
     op.execute('ALTER TABLE thread ADD COLUMN merged_into_id INTEGER CONSTRAINT fk_thread_merged_into_id REFERENCES thread (id)')
     op.execute('ALTER TABLE post ADD COLUMN moved_to_id INTEGER CONSTRAINT fk_post_moved_to_id REFERENCES post (id)')
     op.execute('ALTER TABLE post ADD COLUMN came_from VARCHAR')
+    # The newest post is now that of the latest time: what was merged in, or imported, may stand behind newer ones.
+    newest = '(SELECT {} FROM post WHERE post.thread_id = thread.id AND post.deleted_at IS NULL ORDER BY post.created_at DESC, post.id DESC LIMIT 1)'
+    op.execute(f"UPDATE thread SET last_post_at = {newest.format('post.created_at')}, last_author_id = {newest.format('post.author_id')} WHERE EXISTS {newest.format('1')}")
