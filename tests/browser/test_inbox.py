@@ -49,6 +49,7 @@ def test_the_link_of_a_mail_reads_exactly_its_thread(site: Site, visit: Visit, j
 
 def test_an_answer_reaches_the_inbox_and_goes_with_reading(site: Site, visit: Visit, js: bool) -> None:
     frieda, robert = visit(site, "frieda", js=js), visit(site, "robert")
+    frieda.opens(site.thread("t-045"))
     before = unread(frieda.opens("/practices"), "entries")
     replies(robert, site.thread("t-045"), "Fragt auch beim Landkreis.")
     site.work()

@@ -271,7 +271,7 @@ def test_keys_and_toolbar_format_what_is_selected(site: Site, visit: Visit) -> N
 def begins(field: Locator) -> None:
     """What offers members and threads is loaded when somebody begins."""
     field.focus()
-    field.page.wait_for_function("!!customElements.get('text-expander')")
+    field.page.evaluate("() => customElements.whenDefined('text-expander').then(() => true)")
 
 
 def test_members_and_threads_are_offered_while_writing(site: Site, visit: Visit) -> None:
