@@ -56,6 +56,7 @@ class ThesaurusChange(Base):
 
 
 _VERSION = select(func.max(ThesaurusChange.id))
+_WITH_VERSION = select(ThesaurusGroup, _VERSION.scalar_subquery().label("version")).order_by(ThesaurusGroup.id)
 _HISTORY = (
     select(ThesaurusChange.before, ThesaurusChange.after, ThesaurusChange.at, Member.name.label("actor_name"))
     .outerjoin(Member, Member.id == ThesaurusChange.actor_id)
@@ -71,10 +72,10 @@ def can_edit(viewer: Viewer) -> bool:
 
 def meanings() -> Thesaurus:
     """The thesaurus as it is saved, read anew when somebody has changed it."""
-    version = read(_VERSION, {}).scalar() or 0
-    known = cast(tuple[int, Thesaurus], current_app.extensions.get(_KEPT, (None, Thesaurus())))
-    if known[0] != version:
-        known = version, Thesaurus(tuple(row.value for row in _rows()))
+    known = cast(tuple[int, Thesaurus] | None, current_app.extensions.get(_KEPT))
+    if known is None or known[0] != (read(_VERSION, {}).scalar() or 0):
+        rows = db.session.execute(_WITH_VERSION).all()
+        known = (rows[0].version or 0) if rows else 0, Thesaurus(tuple(group.value for group, _version in rows))
         if not writing():  # what is not committed yet may never be
             current_app.extensions[_KEPT] = known
     return known[1]

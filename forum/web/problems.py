@@ -3,6 +3,7 @@
 import json
 import logging
 import secrets
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -43,9 +44,14 @@ def watch(app: Flask) -> None:
     app.register_error_handler(Exception, _bug)
 
 
+@cache
+def _with_files() -> frozenset[str]:
+    return frozenset(entry.endpoint for entry in ROUTES if entry.with_files)
+
+
 def _make_room() -> None:
     """Forms with files may be larger than others; before anything is read of them."""
-    if request.endpoint in {entry.endpoint for entry in ROUTES if entry.with_files}:
+    if request.mimetype == "multipart/form-data" and request.endpoint in _with_files():
         request.max_content_length = settings().largest_request
 
 
