@@ -141,13 +141,16 @@ def _form(
     templates = templates_of(area)
     kind = kind or form.fields.get("kind", "")
     kind = kind if kind in kinds else kinds[0]
+    alike = [] if errors else similar(viewer(), title, body)
+    # Tags are a comfort: a page that was asked what is alike does without them.
+    known_tags = () if title else tags_of_area(viewer(), area.id)
     return page(
         "areas/new.html", status, here="threads", area=area, kinds=kinds,
         kind=kind, title=title, body=body or form.fields.get("body") or templates.get(kind, ""), templates=templates,
         form=form, shown=shown, errors=errors or {}, tags=sent("tags") or form.fields.get("tags", ""),
         protectable=bool(kinds_to_protect(viewer(), area, area.protected_allowed)),
         protected=bool(sent("protected") or form.fields.get("protected")),
-        hidden=bool(sent("hidden") or form.fields.get("hidden")), known_tags=tags_of_area(viewer(), area.id),
+        hidden=bool(sent("hidden") or form.fields.get("hidden")), known_tags=known_tags,
         files=uploads.shown(form.fields), longest_title=LONGEST_TITLE, longest_body=MAX_SOURCE,
-        similar=[] if errors else similar(viewer(), title, body),
+        similar=alike,
     )  # fmt: skip
