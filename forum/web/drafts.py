@@ -11,6 +11,7 @@ from forum.areas.queries import readable_areas
 from forum.db import AnyRow
 from forum.errors import Problem
 from forum.i18n import gettext, sentence, when
+from forum.text import tidy
 from forum.threads import drafts
 from forum.threads.drafts import Draft
 from forum.web import uploads
@@ -36,7 +37,7 @@ def save() -> Response:
     """Keep what a form holds: the script is told how it stands, without it one is led back to the form."""
     fields = {name: sent(name) for name in drafts.KEPT_FIELDS} | uploads.to_keep()
     try:
-        draft = drafts.save_draft(viewer(), sent("place"), sent("send_key"), sent("draft"), fields)
+        draft = drafts.save_draft(viewer(), sent("place"), tidy(sent("send_key")), sent("draft"), fields)
     except Problem as problem:
         if not by_script():
             raise
@@ -81,7 +82,7 @@ def writing(place: str, fresh: bool = True) -> Writing:
 
 def sent_from_here(place: str) -> None:
     """With what is sent its draft goes."""
-    drafts.forget_sent(viewer(), place, sent("send_key"), sent("draft"))
+    drafts.forget_sent(viewer(), place, tidy(sent("send_key")), sent("draft"))
 
 
 def address_of(place: str, draft_id: int = 0) -> str:
