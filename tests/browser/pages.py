@@ -297,6 +297,6 @@ PLACES = {
     "not allowed": Place("frieda", post("t-045", 2, "edit"), 403),
     "broken": Place("frieda", at("/broken"), 500),
     "expired": Place("frieda", send(thread("t-045"), "/threads/", csrf_token="alt", body=_BODY), 400),
-    "too large": Place("frieda", send(thread("t-045"), "/threads/", more="x" * 1_100_000), 413),
+    "too large": Place("frieda", send(post("t-045", 1, "delete"), "/posts/", more="x" * 1_100_000), 413),
     "design": Place("frieda", at("/design")),
 }  # fmt: skip
