@@ -4,6 +4,7 @@ Flask-Mail gives settings and frame. Beneath it is a client of our own: Flask-Ma
 certificate. Timeouts alone do not see a server that sends a byte a second: a watch cuts the connection.
 """
 
+import io
 import math
 import re
 import smtplib
@@ -109,6 +110,14 @@ class Watch(threading.Thread):
             self._line.close()
 
 
+class _WholeLines(io.BufferedReader):
+    """Reads a line that the end of the connection cut as no line: half a reply is none (RFC 5321 section 2.3.8)."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        return line if line.endswith(b"\n") or len(line) == size else b""
+
+
 class _Smtp(smtplib.SMTP):
     """Python's client, with a short time to connect, a longer one to answer, and a watch over all of it."""
 
@@ -121,6 +130,12 @@ class _Smtp(smtplib.SMTP):
         line.settimeout(timeout)
         self._watch.over(line)
         return self._tls.wrap_socket(line, server_hostname=host) if self._tls else line
+
+    def getreply(self) -> tuple[int, bytes]:
+        """What the server says, once it has said all of it."""
+        if self.file is None and self.sock is not None:
+            self.file = _WholeLines(self.sock.makefile("rb", buffering=0))
+        return super().getreply()
 
 
 def _connected(host: str, port: int) -> socket.socket:

@@ -61,7 +61,7 @@ def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
 
 # The steps of a conversation, in their order.
 STAGES = ("greeting", "ehlo", "mail", "rcpt", "data", "text", "dot", "quit")
-DROP, SILENCE, SLOWLY = "drop", "silence", "slowly"
+DROP, CUT, SILENCE, SLOWLY = "drop", "cut", "silence", "slowly"
 _USUAL = {
     "greeting": b"220 here I am\r\n",
     "ehlo": b"250-somebody\r\n250 8BITMIME\r\n",
@@ -73,8 +73,8 @@ _USUAL = {
 class HostileServer:
     """Answers as usual but for the steps it was told: `rcpt=[b"450 later", None]` refuses the first recipient only.
 
-    What stands there may be an answer, DROP, SILENCE (until its `patience` is set) or SLOWLY; a single one, not a
-    list, holds for ever.
+    What stands there may be an answer, DROP, CUT (in the middle of a line), SILENCE (until its `patience` is set) or
+    SLOWLY; a single one, not a list, holds for ever.
     """
 
     def __init__(self, context: ssl.SSLContext | None = None, **instead: Any) -> None:
@@ -173,6 +173,9 @@ class _Conversation:
     def _say(self, stage: str) -> bytes:
         answer = self._server.answer(stage)
         if answer == DROP:
+            raise EOFError
+        if answer == CUT:
+            self._line.sendall(b"250")
             raise EOFError
         if answer == SILENCE:
             self._server.patience.wait(60)

@@ -26,7 +26,7 @@ from forum.mail.models import Bounce
 from forum.members.models import Member
 from forum.notifications.models import OutgoingMail
 from tests.cast import Person
-from tests.mail.smtp import DROP, PASSWORD, SILENCE, SLOWLY, STAGES, HostileServer, Sink, certificate, signs_in
+from tests.mail.smtp import CUT, DROP, PASSWORD, SILENCE, SLOWLY, STAGES, HostileServer, Sink, certificate, signs_in
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -196,7 +196,7 @@ def test_a_mail_that_is_out_does_not_go_again_because_something_with_it_failed(
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "quit"])
-@pytest.mark.parametrize("what", [DROP, SILENCE, SLOWLY, b"421 closing\r\n", b"hello?\r\n", b"250 without an end"])
+@pytest.mark.parametrize("what", [DROP, CUT, SILENCE, SLOWLY, b"421 closing\r\n", b"hello?\r\n", b"250 without an end"])
 def test_a_server_that_fails_at_any_step_loses_nothing(
     app: Flask, settings: Settings, letters: Letters, at_noon: time_machine.Traveller, stage: str, what: Any
 ) -> None:
@@ -213,6 +213,13 @@ def test_a_server_that_fails_at_any_step_loses_nothing(
     assert len(taken) == 3
     assert max(mail(app, number).attempts for number in numbers) <= 1
     assert mail(app, numbers[2]).attempts == 0
+
+
+def test_half_an_answer_takes_no_mail(app: Flask, settings: Settings, letters: Letters) -> None:
+    (number,) = letters("jonas")
+    with HostileServer(dot=CUT) as server:
+        assert deliver(app, over(settings, server)) == 0
+    assert states(app, [number]) == ["waiting"]
 
 
 def test_a_goodbye_that_fails_changes_nothing(app: Flask, settings: Settings, letters: Letters) -> None:
