@@ -17,12 +17,7 @@ from forum.areas.models import Area
 from forum.areas.rules import VIEWER, may_read
 from forum.db import AnyRow, AnySelect, UTCDateTime, at_most, read
 from forum.members.models import Member, Organisation, Viewer
-from forum.threads.models import (
-    CaughtUp,
-    ReadMarker,
-    Thread,
-    ThreadTag,
-)
+from forum.threads.models import CaughtUp, ReadMarker, Thread, ThreadTag
 from forum.threads.protection import asked_by
 from forum.threads.queries import TAGS
 from forum.threads.rules import may_see
@@ -38,7 +33,6 @@ from forum.threads.unread import (
 )
 
 THREADS_A_PAGE = 30
-TAGS_TO_CHOOSE = 40
 # What the home page shows at most.
 FOR_ME, UNANSWERED = 8, 4
 
@@ -194,22 +188,6 @@ def _of_area(kind: bool, state: str, tag: bool, sort: str, further: bool) -> Any
     if state:
         ids = (with_marker(with_horizon(ids)) if state == "unread" else ids).where(STATES[state])
     return _listed(SORTS[sort], ids)
-
-
-_TAGS = (
-    select(func.min(ThreadTag.name))
-    .join(Thread, Thread.id == ThreadTag.thread_id)
-    .join(Area, Area.id == Thread.area_id)
-    .where(Thread.area_id == bindparam("area_id"), Thread.visible, may_see())
-    .group_by(ThreadTag.slug)
-    .order_by(func.count().desc(), ThreadTag.slug)
-    .limit(at_most(TAGS_TO_CHOOSE))
-)
-
-
-def tags_of_area(viewer: Viewer, area_id: int) -> Sequence[str]:
-    """The tags that threads of the area have already, the most frequent first."""
-    return read(_TAGS, {"viewer_id": viewer.id, "area_id": area_id}).scalars().all()
 
 
 def _listed(order: Order, ids: AnySelect, *few: AnySelect) -> AnySelect:

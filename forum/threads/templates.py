@@ -1,22 +1,25 @@
 """With what text a new thread of a kind begins in an area: facilitators write it, those who ask fill it in."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import CheckConstraint, ForeignKey, and_, bindparam, select
+from sqlalchemy import CheckConstraint, ForeignKey, and_, bindparam, func, literal, null, select, union_all
 from sqlalchemy.orm import Mapped, mapped_column
 
 from forum import outbox
 from forum.areas.models import Area
 from forum.areas.rules import VIEWER, can_facilitate, may_read, runs
-from forum.db import AnyRow, Base, db, lock, read
+from forum.db import AnyRow, Base, at_most, db, lock, read
 from forum.errors import N_, Conflict, Invalid, Missing, require
 from forum.i18n import gettext
 from forum.members.models import Viewer
 from forum.text import tidy
 from forum.threads.actions import StartableArea
-from forum.threads.rules import kinds_to_start
+from forum.threads.models import Thread, ThreadTag
+from forum.threads.rules import kinds_to_start, may_see
 
 LONGEST = 4_000
+TAGS_TO_CHOOSE = 40
 # What helps to answer, without asking for more than one knows.
 STARTERS = {
     "question": (N_("Situation"), N_("What was tried?"), N_("Question")),
@@ -39,7 +42,26 @@ class ThreadTemplate(Base):
     __table_args__ = (CheckConstraint("kind IN ('question', 'strategy', 'announcement')", name="kind"),)
 
 
+class Beginnings(NamedTuple):
+    """What helps to begin a thread: the texts, kind → text, and the tags of the area, the most frequent first."""
+
+    texts: Mapping[str, str]
+    tags: Sequence[str]
+
+
 _OF_AREA = select(ThreadTemplate.kind, ThreadTemplate.text).where(ThreadTemplate.area_id == bindparam("area_id"))
+_uses = func.count()
+_TAGS = (
+    select(null(), func.min(ThreadTag.name), _uses)
+    .join(Thread, Thread.id == ThreadTag.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .where(Thread.area_id == bindparam("area_id"), Thread.visible, may_see())
+    .group_by(ThreadTag.slug)
+    .order_by(_uses.desc(), ThreadTag.slug)
+    .limit(at_most(TAGS_TO_CHOOSE))
+)
+# In one statement, since the form also asks what is alike.
+_BEGINNINGS = select(union_all(_OF_AREA.add_columns(literal(0).label("uses")), select(_TAGS.subquery())).subquery())
 _TO_WRITE = (
     select(Area.id, Area.slug, Area.title, Area.access, ThreadTemplate.kind, ThreadTemplate.text)
     .outerjoin(ThreadTemplate, and_(ThreadTemplate.area_id == Area.id, ThreadTemplate.text != ""))
@@ -51,6 +73,13 @@ _TO_WRITE = (
 def templates_of(area: StartableArea) -> Mapping[str, str]:
     """The texts of an area that was found readable: kind → text."""
     return {row.kind: row.text for row in read(_OF_AREA, {"area_id": area.id}) if row.text}
+
+
+def beginnings(viewer: Viewer, area: StartableArea) -> Beginnings:
+    """What helps to begin a thread in an area that was found readable."""
+    rows = read(_BEGINNINGS, {"viewer_id": viewer.id, "area_id": area.id}).all()
+    tags = sorted((row for row in rows if row.kind is None), key=lambda row: -row.uses)
+    return Beginnings({row.kind: row.text for row in rows if row.kind and row.text}, [row.text for row in tags])
 
 
 def areas_with_templates(viewer: Viewer) -> Sequence[AnyRow]:

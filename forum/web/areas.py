@@ -13,11 +13,11 @@ from forum.search.similar import similar
 from forum.text import MAX_SOURCE, tidy
 from forum.threads.actions import LONGEST_TAG, start_thread
 from forum.threads.asking import ask_protected
-from forum.threads.lists import SORTS, STATES, Choice, tags_of_area, threads_of_area, threads_of_tag
+from forum.threads.lists import SORTS, STATES, Choice, threads_of_area, threads_of_tag
 from forum.threads.models import KINDS, LONGEST_TITLE, tag_slug
 from forum.threads.queries import readable_thread
 from forum.threads.rules import kinds_to_protect, kinds_to_start
-from forum.threads.templates import templates_of
+from forum.threads.templates import beginnings, templates_of
 from forum.web import uploads
 from forum.web.door import route
 from forum.web.drafts import sent_from_here, writing
@@ -138,15 +138,13 @@ def _form(
         return page("areas/announcements_only.html", 403, here="threads", area=area)
     form = writing(f"area:{slug}", fresh=not title)  # who comes with a title wants to write something else
     title = title or form.fields.get("title", "")
-    templates = templates_of(area)
+    texts, known_tags = beginnings(viewer(), area)
     kind = kind or form.fields.get("kind", "")
     kind = kind if kind in kinds else kinds[0]
     alike = [] if errors else similar(viewer(), title, body)
-    # Tags are a comfort: a page that was asked what is alike does without them.
-    known_tags = () if title else tags_of_area(viewer(), area.id)
     return page(
         "areas/new.html", status, here="threads", area=area, kinds=kinds,
-        kind=kind, title=title, body=body or form.fields.get("body") or templates.get(kind, ""), templates=templates,
+        kind=kind, title=title, body=body or form.fields.get("body") or texts.get(kind, ""), templates=texts,
         form=form, shown=shown, errors=errors or {}, tags=sent("tags") or form.fields.get("tags", ""),
         protectable=bool(kinds_to_protect(viewer(), area, area.protected_allowed)),
         protected=bool(sent("protected") or form.fields.get("protected")),

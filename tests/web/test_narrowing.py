@@ -13,7 +13,7 @@ from forum.db import db
 from forum.members.queries import member, viewer_of
 from forum.moderation.models import ModerationEntry
 from forum.threads.lists import SORTS, STATES, Choice, threads_of_area
-from forum.threads.models import KINDS, ThreadTag
+from forum.threads.models import KINDS, ThreadTag, tag_slug
 from tests.cast import Person, area_id, post_id
 
 AREA = "/areas/vermuellung"
@@ -115,6 +115,14 @@ def test_tags_lead_from_the_thread_and_its_row(frieda: Person, jonas: Person) ->
     assert jonas.sees("Schlagwort: Räumung")
     assert tags(frieda, thread, "") == 200
     assert jonas.reads("/tags/raeumung").status_code == 404
+
+
+@pytest.mark.parametrize("title", ["", "?title=Was+hilft+gegen+Schimmel"])
+def test_who_asks_is_offered_the_tags_of_the_area(frieda: Person, jonas: Person, title: str) -> None:
+    for words in ("Räumung", "raeumung, Kosten"):
+        tags(frieda, frieda.asks("Frage"), words)
+    offered = re.findall(r'<option value="([^"]+)"></option>', jonas.reads(f"{AREA}/new{title}").text)
+    assert [tag_slug(tag) for tag in offered] == ["raeumung", "kosten"]
 
 
 def test_a_tag_of_a_closed_area_does_not_exist_for_others(robert: Person, bernd: Person, frieda: Person) -> None:
