@@ -14,6 +14,7 @@ from forum.members.actions import LONGEST_MESSAGE
 from forum.members.models import ContactMessage, Member
 from forum.notifications.models import LONGEST_SHARED, Notification, NotificationKind, Share
 from forum.threads.models import Post, Thread
+from forum.threads.opening import LASTS
 
 _first = aliased(Post, name="first")
 _ROWS: AnySelect = (
@@ -53,6 +54,18 @@ def _flagged(home: House, row: AnyRow) -> Said:
     return Said(
         _("A post was flagged"), f"{home.url}/moderation/queue",
         _("A member asks the facilitators to look at it."), label=_("To the queue"),
+    )  # fmt: skip
+
+
+def opening(home: House, thread_id: int) -> Said:
+    """A name is asked for: it takes a second administrator. Why stands on the page."""
+    return Said(
+        _("An administrator wants to know who asked a question"), f"{home.url}/admin/protected/{thread_id}",
+        _(
+            "It takes a second administrator, with a reason. Without one the request ends after %(num)s days.",
+            num=LASTS.days,
+        ),
+        label=_("To the request"),
     )  # fmt: skip
 
 
@@ -96,6 +109,7 @@ def is_secret(row: AnyRow) -> bool:
 LETTERS: dict[NotificationKind, Callable[[House, AnyRow], Said]] = {
     "shared": _shared,
     "flagged": _flagged,
+    "opening": lambda home, row: opening(home, row.thread_id),
     "contact": lambda home, row: contact(home, row.subject_id, row.by, row.subject, row.body),
     "asked": lambda home, row: asked(home, row.thread_id),
     "outcome": lambda home, row: outcome(home, row.thread_id),

@@ -105,6 +105,7 @@ def _letters(home: House, demo: "_Demo") -> Iterator[tuple[str, Letter]]:
     yield "asked", kinds.notification(home, named(11), notices.asked(home, of_question.thread_id), asked, of_question)
     said = notices.outcome(home, of_question.thread_id)
     yield "outcome", kinds.notification(home, named(12), said, asked, of_question)
+    yield "opening", kinds.notification(home, named(13), notices.opening(home, of_question.thread_id))
     yield "test", kinds.test(home, named(8))
 
 

@@ -19,6 +19,7 @@ from forum.notifications.recipients import (
     held_entries,
     mark_entries,
     opened_entries,
+    opening_entries,
     post_entries,
     post_recipients,
     wanted_decisions,
@@ -87,13 +88,7 @@ def mail_marks(events: Sequence[Event]) -> None:
 @on("post.recommended", "post.helped", batch=50)
 def tell_of_marks(events: Sequence[Event]) -> None:
     """The same mark: an entry in the author's inbox."""
-    entries = mark_entries([mark.id for mark in _marks_of(events)])
-    with transaction():
-        for row in entries:
-            notify(
-                "mark", [row.member_id], key=f"mark:{row.id}", at=row.at, thread_id=row.thread_id,
-                post_id=row.post_id, by_id=row.by_id, subject_id=row.id,
-            )  # fmt: skip
+    _tell_each("mark", mark_entries([mark.id for mark in _marks_of(events)]))
 
 
 @on("moderation.decided", batch=50)
@@ -150,25 +145,19 @@ def carry_watches(events: Sequence[Event]) -> None:
 @on("name.opened", batch=50)
 def tell_of_openings(events: Sequence[Event]) -> None:
     """A name was opened: an entry for the asker, and a mail that says to look there."""
-    entries = opened_entries([event.subject_id for event in events])
-    with transaction():
-        for row in entries:
-            notify(
-                "opened", [row.member_id], key=f"opened:{row.id}", at=row.at, thread_id=row.thread_id,
-                subject_id=row.id, by_mail=True,
-            )  # fmt: skip
+    _tell_each("opened", opened_entries([event.subject_id for event in events]), by_mail=True)
+
+
+@on("name.asked_for", batch=50)
+def tell_of_requests(events: Sequence[Event]) -> None:
+    """An administrator asks for a name: an entry for the others, and a mail without the reason."""
+    _tell_each("opening", opening_entries([event.subject_id for event in events]), by_mail=True)
 
 
 @on("post.flagged", batch=50)
 def tell_of_flags(events: Sequence[Event]) -> None:
     """A flag: an entry for all who run the area, and a mail that says neither why nor by whom."""
-    entries = flag_entries([event.ids["flag_id"] for event in events])
-    with transaction():
-        for row in entries:
-            notify(
-                "flagged", [row.member_id], key=f"flag:{row.id}", at=row.at, thread_id=row.thread_id,
-                post_id=row.post_id, by_id=row.by_id, subject_id=row.id, by_mail=True,
-            )  # fmt: skip
+    _tell_each("flagged", flag_entries([event.ids["flag_id"] for event in events]), by_mail=True)
 
 
 @on("flags.answered", batch=50)
@@ -226,6 +215,17 @@ def _tell_of_post(post_id: int, entries: Mapping[NotificationKind, Collection[in
             notify(
                 kind, member_ids, key=f"post:{post_id}", at=event.at, thread_id=thread_id, post_id=post_id,
                 by_id=author_id,
+            )  # fmt: skip
+
+
+def _tell_each(kind: NotificationKind, rows: Sequence[AnyRow], by_mail: bool = False) -> None:
+    """Tell one member of each of these rows of the kind's own table, of post and person too where it names them."""
+    with transaction():
+        for row in rows:
+            about = {name: row._mapping.get(name) for name in ("post_id", "by_id")}
+            notify(
+                kind, [row.member_id], key=f"{kind}:{row.id}", at=row.at, thread_id=row.thread_id, **about,
+                subject_id=row.id, by_mail=by_mail,
             )  # fmt: skip
 
 

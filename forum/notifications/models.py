@@ -20,7 +20,7 @@ MailKind = Literal["post", "digest", "link", "sign_in", "mark", "decision", "not
 # one's expertise; outcome: how did it end; published, returned, opened: of a protected question; contact: a letter.
 NotificationKind = Literal[
     "mention", "answer", "followed", "mark", "decision", "shared", "flagged", "asked", "outcome", "published",
-    "returned", "opened", "contact",
+    "returned", "opening", "opened", "contact",
 ]  # fmt: skip
 # What a link in a mail stops: the mails of a thread, of an area, the digest, or all.
 Scope = Literal["thread", "area", "digest", "all"]

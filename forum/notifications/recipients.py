@@ -139,6 +139,18 @@ _HELD_ENTRIES: AnySelect = (
     .where(Thread.id == bindparam("thread_id"), Thread.held, _HAS_INBOX)
     .order_by(Member.id)
 )
+# An administrator who is the asker is told like the others.
+_OPENING_ENTRIES: AnySelect = (
+    select(
+        *(NameOpening.id, NameOpening.thread_id, NameOpening.asked_at.label("at")),
+        *(NameOpening.asked_by_id.label("by_id"), Member.id.label("member_id")),
+    )
+    .join(Thread, Thread.id == NameOpening.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .join(Member, and_(Member.role == "administrator", Member.id != NameOpening.asked_by_id))
+    .where(NameOpening.id.in_(bindparam("ids", expanding=True)), NameOpening.agreed_at.is_(None), _HAS_INBOX)
+    .order_by(Member.id)
+)
 _OPENED_ENTRIES: AnySelect = (
     select(NameOpening.id, NameOpening.thread_id, NameOpening.agreed_at.label("at"), Member.id.label("member_id"))
     .join(Thread, Thread.id == NameOpening.thread_id)
@@ -235,6 +247,11 @@ def decision_entries(entry_ids: Collection[int]) -> Sequence[AnyRow]:
 def flag_entries(flag_ids: Collection[int]) -> Sequence[AnyRow]:
     """Who is told of these flags: all who run the area of the post, unless somebody has decided already."""
     return read(_FLAG_ENTRIES, {"ids": list(flag_ids)}).all()
+
+
+def opening_entries(opening_ids: Collection[int]) -> Sequence[AnyRow]:
+    """The administrators who are told that another asks for a name, and that it takes one of them."""
+    return read(_OPENING_ENTRIES, {"ids": list(opening_ids)}).all()
 
 
 def opened_entries(opening_ids: Collection[int]) -> Sequence[AnyRow]:

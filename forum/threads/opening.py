@@ -27,8 +27,6 @@ LASTS = timedelta(days=7)
 LONGEST_REASON = 1000
 MOST_SHOWN = 100
 
-outbox.nobody_hears("name.asked_for")
-
 
 class NameOpening(Base):
     """A request to open the name behind a protected thread, and who agreed."""

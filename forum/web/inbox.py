@@ -30,11 +30,13 @@ SENTENCES = {
     "recommended": N_("Your post is recommended practice: %(what)s"),
     "shared": N_("%(name)s points you to a post"),
     "flagged": N_("A member asks the facilitators to look at a post"),
+    "held": N_("A question without a name waits"),
     "flag answered": N_("The facilitators have looked at what you flagged"),
     "asked": N_("This question waits for an answer that you may know"),
     "outcome": N_("How did it end?"),
     "published": N_("Your question is published"),
     "returned": N_("Your question has come back to you"),
+    "opening": N_("%(name)s wants to know who asked this question"),
     "opened": N_("Two administrators have opened your name"),
     "contact": N_("%(name)s has written to you"),
     "written": N_("Your copy of a message"),
@@ -127,7 +129,8 @@ def _sentence(row: AnyRow) -> str:
     if row.kind == "decision" and not row.to_flag:
         return _(DECISIONS[row.act], area=row.area_title)
     own_copy = row.kind == "contact" and row.by_id == viewer().id
-    key = "flag answered" if row.to_flag else "written" if own_copy else row.mark or row.kind
+    held = row.kind == "flagged" and row.subject_id is None
+    key = "flag answered" if row.to_flag else "written" if own_copy else "held" if held else row.mark or row.kind
     return _(SENTENCES[key], name=row.by_name, what=row.for_what)
 
 
@@ -137,6 +140,8 @@ def _address(row: AnyRow) -> str:
         return "/moderation/queue"
     if row.kind == "contact":
         return f"/messages/{row.subject_id}"
+    if row.kind == "opening":
+        return f"/admin/protected/{row.thread_id}"
     if row.kind in ("asked", "outcome", "opened"):
         return f"/threads/{row.thread_id}/{row.kind}"
     if row.post_id:

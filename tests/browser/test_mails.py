@@ -22,7 +22,7 @@ from tests.browser.test_pages import AXE, CHECK, TOO_WIDE
 LOOKS = [("light", 600, True), ("dark", 600, True), ("dark", 320, True), ("light", 320, True)]
 NAMES = [
     *("post", "question", "notice", "digest", "invitation", "new-password", "sign-in", "recommended", "helped"),
-    *("decision", "shared", "contact", "asked", "outcome", "test"),
+    *("decision", "shared", "contact", "asked", "outcome", "opening", "test"),
 ]
 Looked = Callable[[str], dict[str, Any]]
 

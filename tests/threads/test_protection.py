@@ -354,10 +354,18 @@ def test_two_administrators_open_a_name_and_the_asker_hears(
     assert opens(anke, thread, "ask", "Ein Kind ist in Gefahr.") == 200
     assert opens(anke, thread, "ask", "Noch einmal.") == 403
     assert opens(anke, thread, "agree", "Ich stimme mir zu.") == 403
+    assert mailbox.to(anke) == []
+    [mail] = mailbox.to(second)
+    assert f"/admin/protected/{thread}" in said(mail)
+    assert not any(word in said(mail) for word in ("Frieda", "Kind"))
+    assert "Anke Verwey möchte wissen, wer diese Frage gestellt hat" in told(second)
+    for somebody in (anke, robert, frieda):
+        assert "gestellt hat" not in told(somebody)
     for somebody in (anke, second):
         somebody.reads(f"/admin/protected/{thread}")
         assert not somebody.sees("Frieda")
     assert "geöffnet" not in told(frieda)
+    mailbox.empty()
     assert opens(second, thread, "agree", "Das Jugendamt braucht Kontakt.") == 200
     for somebody in (anke, second):
         somebody.reads(f"/admin/protected/{thread}")

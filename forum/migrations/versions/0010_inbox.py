@@ -8,7 +8,7 @@ down_revision = '0009'
 branch_labels = None
 depends_on = None
 
-KINDS = "'mention', 'answer', 'followed', 'mark', 'decision', 'shared', 'flagged', 'asked', 'outcome', 'published', 'returned', 'opened', 'contact'"
+KINDS = "'mention', 'answer', 'followed', 'mark', 'decision', 'shared', 'flagged', 'asked', 'outcome', 'published', 'returned', 'opening', 'opened', 'contact'"
 
 MAILS = "kind IN ('post', 'digest', 'link', 'sign_in', 'mark', 'decision', 'notification')"
 
