@@ -23,14 +23,14 @@ from prepare import shared_bench
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from forum.db import Base
-from forum.search.engine import Document, Filters
+from forum.search.engine import Document, Filters, Sight
 from forum.search.postgres_engine import PostgresEngine
 from forum.search.query import parse
 from forum.search.understanding import understand
 
 QUESTIONS = ("Mieter", "Mietschulden Ratenzahlung", "Zahlungspflicht", '"mit dem Nachbarn"', "Mieterrin")
 TIMES = 40
-AREAS = frozenset(range(1, 200))
+AREAS = Sight(frozenset(range(1, 200)))
 TABLES = ("search_state", "search_segment", "search_block")
 
 

@@ -10,7 +10,7 @@ from forum.search.attachments import texts_of
 from forum.search.engine import Document, Tally
 from forum.text import plain
 from forum.threads.models import Post, Thread
-from forum.threads.rules import is_common
+from forum.threads.protection import hidden_from
 
 _AT_ONCE = 500
 
@@ -24,6 +24,7 @@ _DOCUMENTS = (
         Post.html,
         Member.name.label("author"),
         Member.organisation_id,
+        hidden_from(),
         Post.number,
         Post.created_at,
         Post.recommended,
@@ -33,8 +34,7 @@ _DOCUMENTS = (
     )
     .join(Thread, Thread.id == Post.thread_id)
     .join(Member, Member.id == Post.author_id)
-    # What is kept from some is in nobody's index: totals, facets and suggestions are counted there, for all alike.
-    .where(Post.deleted_at.is_(None), is_common())
+    .where(Post.deleted_at.is_(None), ~Thread.held)
     .order_by(Post.id)
 )
 
@@ -71,7 +71,7 @@ def standing_by_area() -> dict[int, Tally]:
         select(Thread.area_id, func.count(), func.sum(Post.id))
         .select_from(Post)
         .join(Thread, Thread.id == Post.thread_id)
-        .where(Post.deleted_at.is_(None), is_common())
+        .where(Post.deleted_at.is_(None), ~Thread.held)
         .group_by(Thread.area_id)
     )
     return {area_id: Tally(posts, int(keys)) for area_id, posts, keys in db.session.execute(counted)}
@@ -100,5 +100,6 @@ def _document(row: AnyRow, files: Mapping[int, str]) -> Document:
         answered=row.reply_count > 0,
         outcome=row.outcome or "",
         organisation_id=row.organisation_id,
+        hidden_from_id=row.hidden_from_id,
         files=files.get(row.id, ""),
     )

@@ -32,7 +32,7 @@ class IndexBusy(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One post as the index sees it."""
+    """One post as the index sees it. The members of an organisation from which it is hidden do not see it."""
 
     key: int
     thread_id: int
@@ -44,6 +44,7 @@ class Document:
     number: int
     created_at: datetime
     organisation_id: int | None = None
+    hidden_from_id: int | None = None
     files: str = ""
     recommended: bool = False
     helpful: bool = False
@@ -136,13 +137,21 @@ class Nearness:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """What the searcher may see: what stands in these areas and is not hidden from their own organisation."""
+
+    area_ids: frozenset[int] = frozenset()
+    organisation_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
-    """What the searcher may see, and how the answer is to be cut. No areas, no hits.
+    """What the searcher may see, and how the answer is to be cut.
 
     `area_id` narrows what may be seen; the others narrow it further. `organisation_id` 0: authors of no organisation.
     """
 
-    area_ids: frozenset[int]
+    sight: Sight
     area_id: int | None = None
     kind: str | None = None
     state: State | None = None
@@ -223,8 +232,8 @@ class Engine(Protocol):
         """Answer always, if need be with `degraded`."""
         ...
 
-    def spelt_like(self, word: str, area_ids: frozenset[int], most: int = 5) -> list[tuple[str, int]]:
-        """Words of these areas that may have been meant, best first, each with the number of posts that have it."""
+    def spelt_like(self, word: str, sight: Sight, most: int = 5) -> list[tuple[str, int]]:
+        """Words one may see that may have been meant, best first, each with the number of posts that have it."""
         ...
 
     def words(self) -> Mapping[str, int]:

@@ -14,7 +14,7 @@ from forum.search.documents import (
     posts_of_threads,
     standing_by_area,
 )
-from forum.search.engine import Document, Engine, Filters, IndexBusy, IndexDamaged
+from forum.search.engine import Document, Engine, Filters, IndexBusy, IndexDamaged, Sight
 from forum.search.query import parse
 from forum.search.understanding import understand
 
@@ -33,7 +33,7 @@ def engine() -> Engine:
 
 def warm_up() -> None:
     """Have the words read and the index opened before a job is taken: its lease should not pay for them."""
-    nowhere = Filters(frozenset({0}))
+    nowhere = Filters(Sight(frozenset({0})))
     engine().find(understand(parse("Mietschulden"), engine().german), nowhere)
 
 

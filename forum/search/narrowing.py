@@ -22,8 +22,7 @@ class Narrowing:
         self.chosen = self._all_but(None)
 
     def _may_be_seen(self, asked: Asked) -> Mask:
-        areas = np.fromiter(self._filters.area_ids, np.uint32)
-        seen = self._view.alive & np.isin(self._view.column("area"), areas)
+        seen = self._view.seen(self._filters.sight)
         if asked.kind:
             seen &= self._view.column("kind") == KINDS.index(asked.kind)
         if asked.after:

@@ -19,7 +19,7 @@ from forum.search.engine import KINDS, Document, Progress
 from forum.search.german import German, clean
 
 # Packed otherwise, it is another index.
-FORMAT = 4
+FORMAT = 5
 
 Numbers = NDArray[np.uint32]
 Rows = NDArray[np.void]
@@ -33,6 +33,7 @@ ROW = np.dtype(
         ("created", "<i8"),
         ("area", "<u4"),
         ("organisation", "<u4"),  # 0: none
+        ("hidden_from", "<u4"),  # the organisation whose members do not see it, 0: none
         ("body_length", "<u4"),
         ("title_length", "<u2"),
         ("year", "<u2"),
@@ -237,7 +238,8 @@ def _row(document: Document, title_length: int, body_length: int) -> tuple[int, 
     )
     return (
         document.key, int(document.created_at.timestamp()), document.area_id, document.organisation_id or 0,
-        body_length, min(title_length, 0xFFFF), document.created_at.year, KINDS.index(document.kind), flags,
+        document.hidden_from_id or 0, body_length, min(title_length, 0xFFFF), document.created_at.year,
+        KINDS.index(document.kind), flags,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from forum.areas.queries import readable_areas
 from forum.db import AnyRow
 from forum.members.models import Viewer
 from forum.members.queries import organisation_by_name, organisation_names
-from forum.search.engine import KINDS, STATES, Asked, Engine, Filters, Found, Nearness, Query, State
+from forum.search.engine import KINDS, STATES, Asked, Engine, Filters, Found, Nearness, Query, Sight, State
 from forum.search.extracts import Marker, Reason, best_reasons
 from forum.search.german import clean
 from forum.search.handlers import engine
@@ -151,7 +151,7 @@ def search(
     if not query.asks_something:
         return Results(query, Found(), [], areas, {})
     shelf = engine()
-    filters = _filters(wish, query, areas)
+    filters = _filters(viewer, wish, query, areas)
     asked = understand(query, shelf.german, meanings() if thesaurus is None else thesaurus)
     near = _near(query, wish, shelf, asked, filters)
     found = shelf.find(asked, filters, near)
@@ -185,7 +185,7 @@ def _near(query: Query, wish: Wish, shelf: Engine, asked: Asked, filters: Filter
 def _spellings(shelf: Engine, query: Query, found: Found, filters: Filters) -> dict[str, list[str]]:
     """For each word that nobody has written, those that may have been meant."""
     unmet = [word for word in query.words if word in found.unmet and word.casefold() not in LIGHT]
-    alike = {word: shelf.spelt_like(word, filters.area_ids, MOST_SPELLINGS) for word in unmet}
+    alike = {word: shelf.spelt_like(word, filters.sight, MOST_SPELLINGS) for word in unmet}
     return {word: [spelling for spelling, _ in some] for word, some in alike.items() if some}
 
 
@@ -199,11 +199,11 @@ def _shown_post(post: AnyRow, marker: Marker, by_meaning: bool) -> FoundPost:
     return FoundPost(post, title.text, body.text, best_reasons(title, body), by_meaning)
 
 
-def _filters(wish: Wish, query: Query, areas: Sequence[AnyRow]) -> Filters:
+def _filters(viewer: Viewer, wish: Wish, query: Query, areas: Sequence[AnyRow]) -> Filters:
     by_slug = {area.slug: area.id for area in areas}
     readable = by_slug.values() if query.area is None else {by_slug[query.area]} if query.area in by_slug else ()
     return Filters(
-        area_ids=frozenset(readable),
+        sight=Sight(frozenset(readable), viewer.organisation_id),
         area_id=by_slug.get(wish.area, 0) if wish.area else None,
         kind=wish.kind or None,
         state=wish.state,

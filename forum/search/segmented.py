@@ -16,6 +16,7 @@ from forum.search.engine import (
     IndexBusy,
     IndexDamaged,
     Nearness,
+    Sight,
     Status,
     Tally,
 )
@@ -51,12 +52,12 @@ class SegmentedEngine(ABC, Generic[AnyView]):
         return German(Lexicon.shipped())
 
     def find(self, asked: Asked, filters: Filters, near: Nearness | None = None) -> Found:
-        if not filters.area_ids:
+        if not filters.sight.area_ids:
             return Found()
         return self._answered(lambda view: Search(view, asked, filters, near).found(), Found(degraded=True))
 
-    def spelt_like(self, word: str, area_ids: frozenset[int], most: int = 5) -> list[tuple[str, int]]:
-        return self._answered(lambda view: spelt_like(view, word, area_ids, most), [])
+    def spelt_like(self, word: str, sight: Sight, most: int = 5) -> list[tuple[str, int]]:
+        return self._answered(lambda view: spelt_like(view, word, sight, most), [])
 
     def words(self) -> Mapping[str, int]:
         with self._as_damage():

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forum.search import german
-from forum.search.engine import Tally
+from forum.search.engine import Sight, Tally
 from forum.search.postings import (
     BODY,
     BODY_PARTS,
@@ -105,6 +105,13 @@ class View:
         wanted = np.fromiter(keys, np.uint64)
         return np.flatnonzero(np.isin(self.column("key"), wanted) & self.alive)
 
+    def seen(self, sight: Sight) -> Mask:
+        """The documents that stand and may be seen."""
+        seen: Mask = self.alive & np.isin(self.column("area"), np.fromiter(sight.area_ids, np.uint32))
+        if sight.organisation_id is not None:
+            seen &= self.column("hidden_from") != sight.organisation_id
+        return seen
+
     def column(self, name: str) -> NDArray[Any]:
         """One value of each row, side by side: strided reads are slow."""
         columns: dict[str, NDArray[Any]] = self._columns
@@ -186,10 +193,10 @@ class View:
         return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_SIMILAR]
 
 
-def spelt_like(view: View, word: str, area_ids: frozenset[int], most: int) -> list[tuple[str, int]]:
-    """Words of these areas that may have been meant, best first, each with the number of posts that have it."""
+def spelt_like(view: View, word: str, sight: Sight, most: int) -> list[tuple[str, int]]:
+    """Words one may see that may have been meant, best first, each with the number of posts that have it."""
     alike = {found.term: found for segment in view.segments for found in segment.words.misspelt(german.term(word))}
-    seen = view.alive & np.isin(view.column("area"), np.fromiter(area_ids, np.uint32))
+    seen = view.seen(sight)
     candidates = sorted(alike, key=lambda term: (-alike[term].likeness, term))[:MOST_SPELLINGS]
     view.fetch(product((TITLE, BODY), candidates))
     counts = {term: int((view.having((term,), (TITLE, BODY)) & seen).sum()) for term in candidates}

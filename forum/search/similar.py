@@ -8,7 +8,7 @@ from forum.areas.queries import readable_areas
 from forum.db import AnyRow
 from forum.members.models import Viewer
 from forum.search import german
-from forum.search.engine import Asked, Clause, Filters, Found, Query, Way
+from forum.search.engine import Asked, Clause, Filters, Found, Query, Sight, Way
 from forum.search.handlers import engine
 from forum.search.thesaurus import meanings
 from forum.search.understanding import LIGHT, understand
@@ -56,7 +56,8 @@ def similar(
     if not words or not areas:
         return []
     near = vectors().similar_to(opening) if opening else vectors().similar(title)
-    filters = Filters(frozenset(area.id for area in areas), per_page=POSTS_LOOKED_AT)
+    sight = Sight(frozenset(area.id for area in areas), viewer.organisation_id)
+    filters = Filters(sight, per_page=POSTS_LOOKED_AT)
     best = _best_of_each(viewer, engine().find(_asked(words), filters, near), but_thread, near is not None)
     ranked = sorted(best.values(), key=lambda pair: -pair[0])[:most]
     least = 0.0 if not ranked else ranked[0][0] - FARTHEST_FROM_BEST if near else ranked[0][0] * LEAST_OF_THE_BEST

@@ -77,6 +77,12 @@ def sees_guarded(viewer_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
     )
 
 
+def hidden_from() -> ColumnElement[int | None]:
+    """The organisation whose members do not see a Thread, for an index that asks who searches."""
+    link = select(ProtectedAsker.hidden_from_id).where(ProtectedAsker.thread_id == Thread.id)
+    return link.correlate_except(ProtectedAsker).scalar_subquery().label("hidden_from_id")
+
+
 def asked_by(member_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool]:
     """Whether the member started a Thread, under the own name or without: for lists of one's own alone."""
     behind = select(ProtectedAsker.thread_id).where(ProtectedAsker.member_id == member_id)

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from forum.search.engine import Document, Engine, Filters, Found, IndexDamaged
+from forum.search.engine import Document, Engine, Filters, Found, IndexDamaged, Sight
 from forum.search.query import parse
 from forum.search.understanding import understand
 
 SQUALOR, RENT, PRIVATE = 1, 2, 3
-EVERYWHERE = frozenset({SQUALOR, RENT, PRIVATE})
+EVERYWHERE = Sight(frozenset({SQUALOR, RENT, PRIVATE}))
 
 
 def post(key: int, body: str, title: str = "Frage aus Bremen", **said: object) -> Document:
@@ -37,8 +37,8 @@ def keys(found: Found) -> list[int]:
     return [hit.key for hit in found.hits]
 
 
-def search(engine: Engine, text: str, area_ids: frozenset[int] = EVERYWHERE, **how: object) -> Found:
-    return engine.find(understand(parse(text), engine.german), Filters(area_ids, **how))  # type: ignore[arg-type]
+def search(engine: Engine, text: str, sight: Sight = EVERYWHERE, **how: object) -> Found:
+    return engine.find(understand(parse(text), engine.german), Filters(sight, **how))  # type: ignore[arg-type]
 
 
 def assert_well(engine: Engine) -> None:

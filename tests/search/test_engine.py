@@ -16,6 +16,7 @@ from forum.search.engine import (
     Found,
     Nearness,
     Query,
+    Sight,
     State,
 )
 from forum.search.postgres_engine import PostgresEngine
@@ -178,10 +179,10 @@ def test_words_side_by_side_stand_above_the_same_words_apart(engine: Engine) -> 
 def test_words_of_the_searchers_areas_that_are_spelt_alike(engine: Engine) -> None:
     engine.put([*the_forum(), post(9, "Verwahrlosung"), post(10, "Die Verwahrlosung", area_id=RENT)])
     assert engine.spelt_like("Verwarlosung", EVERYWHERE) == [("Verwahrlosung", 2)]
-    assert engine.spelt_like("Verwarlosung", frozenset({RENT})) == [("Verwahrlosung", 1)]
-    assert engine.spelt_like("Vertraulisch", frozenset({PRIVATE})) == [("Vertraulich", 1)]
-    assert engine.spelt_like("Vertraulisch", frozenset({SQUALOR, RENT})) == []
-    assert engine.spelt_like("Verwarlosung", frozenset()) == []
+    assert engine.spelt_like("Verwarlosung", Sight(frozenset({RENT}))) == [("Verwahrlosung", 1)]
+    assert engine.spelt_like("Vertraulisch", Sight(frozenset({PRIVATE}))) == [("Vertraulich", 1)]
+    assert engine.spelt_like("Vertraulisch", Sight(frozenset({SQUALOR, RENT}))) == []
+    assert engine.spelt_like("Verwarlosung", Sight()) == []
     assert engine.spelt_like("Xylophon", EVERYWHERE) == []
 
 
@@ -240,7 +241,7 @@ def near(**nearness: float) -> Nearness:
 
 def search_near(engine: Engine, text: str, nearness: Nearness, **how: object) -> Found:
     asked = understand(parse(text), engine.german)
-    return engine.find(asked, Filters(frozenset({SQUALOR, RENT}), **how), nearness)  # type: ignore[arg-type]
+    return engine.find(asked, Filters(Sight(frozenset({SQUALOR, RENT})), **how), nearness)  # type: ignore[arg-type]
 
 
 def test_what_is_near_is_found_without_the_words(engine: Engine) -> None:
@@ -291,16 +292,26 @@ def test_filters_hold_for_meaning_too(engine: Engine) -> None:
 
 def test_nobody_without_areas_finds_anything(engine: Engine) -> None:
     engine.put(the_forum())
-    assert search(engine, "Räumung", frozenset()) == Found()
+    assert search(engine, "Räumung", Sight()) == Found()
 
 
 def test_a_private_area_shows_neither_in_hits_nor_in_totals(engine: Engine) -> None:
     engine.put(the_forum())
     assert search(engine, "Räumung").total == 3
-    outside = search(engine, "Räumung", frozenset({SQUALOR, RENT}))
+    outside = search(engine, "Räumung", Sight(frozenset({SQUALOR, RENT})))
     assert (outside.total, 5 in keys(outside)) == (2, False)
-    assert search(engine, "Fallbesprechung", frozenset({SQUALOR, RENT})) == Found(unmet=("Fallbesprechung",))
-    assert search(engine, "Vertraulich Xylophon", frozenset({SQUALOR, RENT})).total == 0
+    assert search(engine, "Fallbesprechung", Sight(frozenset({SQUALOR, RENT}))) == Found(unmet=("Fallbesprechung",))
+    assert search(engine, "Vertraulich Xylophon", Sight(frozenset({SQUALOR, RENT}))).total == 0
+
+
+def test_what_is_hidden_from_an_organisation_is_not_there_for_its_members(engine: Engine) -> None:
+    engine.put([*the_forum(), post(6, "Xylophon und Räumung", "Räumung nach Umbau", hidden_from_id=7)])
+    for organisation, seen in ((7, [3, 4, 5]), (8, [3, 4, 5, 6]), (None, [3, 4, 5, 6])):
+        sight = replace(EVERYWHERE, organisation_id=organisation)
+        found = search(engine, "Räumung", sight)
+        assert (sorted(keys(found)), found.total, found.facets.years) == (seen, len(seen), {2026: len(seen)})
+        assert bool(engine.spelt_like("Xylophom", sight)) == (6 in seen)
+        assert search(engine, "Xylophon", sight).unmet == (() if 6 in seen else ("Xylophon",))
 
 
 def test_a_query_of_signs_finds_nothing(engine: Engine) -> None:

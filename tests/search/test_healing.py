@@ -20,7 +20,7 @@ from forum import cli, outbox, worker
 from forum.cli import doors
 from forum.config import Settings
 from forum.search import handlers
-from forum.search.engine import Asked, Engine, Filters, IndexBusy
+from forum.search.engine import Asked, Engine, Filters, IndexBusy, Sight
 from forum.search.postgres_engine import PostgresEngine
 from forum.search.whoosh_engine import WhooshEngine
 from tests.cast import Person
@@ -257,7 +257,7 @@ def test_a_new_index_is_not_mistaken_for_a_deleted_one(app: Flask, tmp_path: Pat
         shutil.rmtree(tmp_path / "two", ignore_errors=True)
         writer.rebuild([])
         writer.put([document])
-        reader.find(Asked(), Filters(frozenset({document.area_id})))
+        reader.find(Asked(), Filters(Sight(frozenset({document.area_id}))))
         assert reader.count_by_area() == {document.area_id: (1, document.key)}
     for engine in (reader, writer):
         engine._forget()

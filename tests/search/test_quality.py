@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from forum.search.engine import Document, Filters
+from forum.search.engine import Document, Filters, Sight
 from forum.search.evaluation import ndcg, read_judgements
 from forum.search.query import parse
 from forum.search.understanding import understand
@@ -44,7 +44,7 @@ def test_the_right_answers_stand_first(name: str, least: float, tmp_path: Path) 
     found = {}
     for question in read(collection, "queries"):
         asked = understand(parse(question["text"]), engine.german)
-        hits = engine.find(asked, Filters(frozenset({1}), per_page=10)).hits
+        hits = engine.find(asked, Filters(Sight(frozenset({1})), per_page=10)).hits
         found[question["id"]] = [ids[hit.key] for hit in hits]
     judged = read_judgements(collection / "qrels.txt")
     assert fmean(ndcg(found.get(question, ()), grades, 10) for question, grades in judged.items()) >= least

@@ -14,7 +14,7 @@ from forum import clock
 from forum.db import transaction
 from forum.members.models import Viewer
 from forum.members.queries import viewer_by_email
-from forum.search.engine import Facets, Filters, Nearness
+from forum.search.engine import Facets, Filters, Nearness, Sight
 from forum.search.extracts import Reason
 from forum.search.handlers import engine
 from forum.search.queries import LAST_PAGE, Correction, Results, Wish, search
@@ -298,9 +298,11 @@ def vars_of(posts: Posts) -> dict[str, int]:
 def test_the_engine_shows_by_meaning_only_what_may_be_seen(app: Flask, posts: Posts) -> None:
     with app.app_context():
         asked = understand(parse("Hochzeitstorte"), engine().german)
-        filters = Filters(frozenset({area_id(app, "vermuellung")}))
+        filters = Filters(Sight(frozenset({area_id(app, "vermuellung")})))
         answer = engine().find(asked, filters, near(posts, secret=0.95, strategy=0.9))
-        closed = engine().find(asked, Filters(frozenset({area_id(app, "leitungskreis")})), near(posts, secret=0.95))
+        closed = engine().find(
+            asked, Filters(Sight(frozenset({area_id(app, "leitungskreis")}))), near(posts, secret=0.95)
+        )
     assert [(hit.key, hit.by_meaning) for hit in answer.hits] == [(posts.strategy, True)]
     assert answer.facets.years == {2025: 1}
     assert [hit.key for hit in closed.hits] == [posts.secret]
