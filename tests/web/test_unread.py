@@ -138,6 +138,21 @@ def test_after_catching_up_a_new_reply_is_one_new_reply(frieda: Person, jonas: P
     assert page.index('id="p31"') < page.index('id="new"') < page.index('id="p32"')
 
 
+def test_an_old_page_makes_nothing_unread_again(frieda: Person, jonas: Person) -> None:
+    thread = frieda.asks("Lang")
+    for n in range(44):
+        frieda.replies(thread, f"Beitrag {n}")
+    says_all_read(jonas)
+    frieda.replies(thread, "Ganz neu.")
+    for page in (1, 2):
+        jonas.reads(f"/threads/{thread}?page={page}")
+        jonas.reads("/unread")
+        assert jonas.sees("Lang <b>1 neu")
+        assert jonas.reads(f"/threads/{thread}?unread", follow=False).location.endswith("?page=3#p46")
+    jonas.reads(f"/threads/{thread}?page=3")
+    assert unread(jonas) == []
+
+
 def test_the_list_goes_on_beyond_what_the_count_looks_at(app: Flask, frieda: Person, jonas: Person) -> None:
     """The number in the bar looks at the newest hundred; the page leaves nothing out."""
     oldest = frieda.asks("Die älteste")
