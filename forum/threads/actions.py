@@ -171,6 +171,7 @@ def delete_post(actor: Viewer, opened: Opened, post: Post) -> None:
         return
     post.deleted_at, post.deleted_by_id = clock.now(), actor.id
     refresh_facts(post.thread_id)
+    pass_gaps(opened.thread)
     count_threads(opened.thread.area_id)
     outbox.record("post.deleted", post.id, actor.id, thread_id=post.thread_id)
 
@@ -184,6 +185,7 @@ def restore_post(actor: Viewer, opened: Opened, post: Post, undo_hours: int) -> 
     require(allowed, "undo_too_late" if actor.id == post.deleted_by_id else "not_allowed")
     post.deleted_at = post.deleted_by_id = None
     refresh_facts(post.thread_id)
+    _fill_gap(post)
     count_threads(opened.thread.area_id)
     outbox.record("post.restored", post.id, actor.id, thread_id=post.thread_id)
 
@@ -363,6 +365,22 @@ def refresh_facts(*thread_ids: int) -> None:
     for thread in list(db.session.identity_map.values()):
         if isinstance(thread, Thread):
             db.session.expire(thread)
+
+
+def pass_gaps(thread: Thread) -> None:
+    """Behind whose marker only gaps are left has read all."""
+    later = (Post.thread_id == thread.id) & (Post.number > ReadMarker.number) & Post.deleted_at.is_(None)
+    behind = (ReadMarker.thread_id == thread.id) & (ReadMarker.number < thread.last_number)
+    db.session.execute(
+        update(ReadMarker).where(behind, ~select(Post.id).where(later).exists()).values(number=thread.last_number)
+    )
+
+
+def _fill_gap(post: Post) -> None:
+    """Who has passed the gap, and was not here since the post was written, has it before them."""
+    passed = (ReadMarker.thread_id == post.thread_id) & (ReadMarker.number >= post.number)
+    unseen = ReadMarker.read_at <= post.created_at
+    db.session.execute(update(ReadMarker).where(passed, unseen).values(number=post.number - 1))
 
 
 def facts() -> dict[str, Any]:

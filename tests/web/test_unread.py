@@ -153,6 +153,27 @@ def test_an_old_page_makes_nothing_unread_again(frieda: Person, jonas: Person) -
     assert unread(jonas) == []
 
 
+def test_a_reply_that_is_deleted_is_not_new_and_is_so_again_when_it_is_back(frieda: Person, jonas: Person) -> None:
+    thread = frieda.asks("Frage")
+    jonas.reads(f"/threads/{thread}")
+    reply = frieda.replies(thread, "Ein Versehen.")
+    assert unread(jonas) == ["Frage"]
+    frieda.sends(f"/posts/{reply}/delete")
+    assert unread(jonas) == []
+    frieda.sends(f"/posts/{reply}/restore")
+    assert unread(jonas) == ["Frage"]
+    assert jonas.reads(f"/threads/{thread}?unread", follow=False).location.endswith("#p2")
+
+
+def test_what_was_read_before_it_was_deleted_is_not_new_when_it_is_back(frieda: Person, jonas: Person) -> None:
+    thread = frieda.asks("Frage")
+    reply = frieda.replies(thread, "Gelesen.")
+    jonas.reads(f"/threads/{thread}")
+    frieda.sends(f"/posts/{reply}/delete")
+    frieda.sends(f"/posts/{reply}/restore")
+    assert unread(jonas) == unread(frieda) == []
+
+
 def test_the_list_goes_on_beyond_what_the_count_looks_at(app: Flask, frieda: Person, jonas: Person) -> None:
     """The number in the bar looks at the newest hundred; the page leaves nothing out."""
     oldest = frieda.asks("Die älteste")
