@@ -8,7 +8,7 @@ from sqlalchemy import and_, case, delete, func, insert, select, update
 
 from forum import clock, outbox
 from forum.areas.models import Area
-from forum.db import db, lock
+from forum.db import db, insert_into, lock
 from forum.errors import Conflict, Invalid, require
 from forum.members.models import Member, Viewer
 from forum.members.queries import people_by_handle
@@ -207,15 +207,10 @@ def tell_outcome(actor: Viewer, opened: Opened, outcome: str, note: str = "") ->
 
 def mark_read(viewer_id: int, thread_id: int, number: int) -> None:
     """Remember how far the viewer has read; never backwards."""
-    now = clock.now()
-    mine = (ReadMarker.member_id == viewer_id) & (ReadMarker.thread_id == thread_id)
-    moved = update(ReadMarker).where(mine, ReadMarker.number < number).values(number=number, read_at=now)
-    if getattr(db.session.execute(moved), "rowcount", 0) == 0 and not db.session.get(
-        ReadMarker, (viewer_id, thread_id)
-    ):
-        db.session.execute(
-            insert(ReadMarker).values(member_id=viewer_id, thread_id=thread_id, number=number, read_at=now)
-        )
+    read = {"number": number, "read_at": clock.now()}
+    new = insert_into(ReadMarker).values(member_id=viewer_id, thread_id=thread_id, **read)
+    key = [ReadMarker.member_id, ReadMarker.thread_id]
+    db.session.execute(new.on_conflict_do_update(index_elements=key, set_=read, where=ReadMarker.number < number))
 
 
 def checked_title(title: str) -> str:

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from forum import outbox
-from forum.db import AnyRow, db, lock
+from forum.db import AnyRow, db, insert_into
 from forum.errors import Missing
 from forum.members.models import Member, Viewer
 from forum.threads.actions import mark_read
@@ -24,7 +24,6 @@ def beyond(*moments: datetime | None) -> datetime:
 
 def catch_up(actor: Viewer, until: datetime, area_id: int | None = None) -> None:
     """All that was written up to this moment counts as read, in one area or in all; twice is once."""
-    lock(select(Member.id).where(Member.id == actor.id))
     if area_id is None:
         moved = update(Member).where(Member.id == actor.id, Member.caught_up_at < until)
         db.session.execute(moved.values(caught_up_before=Member.caught_up_at, caught_up_at=until))
@@ -34,10 +33,10 @@ def catch_up(actor: Viewer, until: datetime, area_id: int | None = None) -> None
 
 
 def _catch_up_with(actor: Viewer, area_id: int, until: datetime) -> None:
-    mine = (CaughtUp.member_id == actor.id) & (CaughtUp.area_id == area_id)
-    moved = update(CaughtUp).where(mine, CaughtUp.at < until).values(before=CaughtUp.at, at=until)
-    if not getattr(db.session.execute(moved), "rowcount", 0) and not db.session.get(CaughtUp, (actor.id, area_id)):
-        db.session.add(CaughtUp(member_id=actor.id, area_id=area_id, at=until, before=LONG_AGO))
+    new = insert_into(CaughtUp).values(member_id=actor.id, area_id=area_id, at=until, before=LONG_AGO)
+    moved = {"at": until, "before": CaughtUp.at}
+    key = [CaughtUp.member_id, CaughtUp.area_id]
+    db.session.execute(new.on_conflict_do_update(index_elements=key, set_=moved, where=CaughtUp.at < until))
 
 
 def undo(actor: Viewer, until: datetime, area_id: int | None = None) -> None:
@@ -63,6 +62,6 @@ def keep_unread(actor: Viewer, thread: AnyRow, number: int) -> None:
     if at is None:
         raise Missing
     kept = {"number": number - 1, "read_at": at, "kept_until": beyond(thread.horizon)}
-    mine = (ReadMarker.member_id == actor.id) & (ReadMarker.thread_id == thread.id)
-    if not getattr(db.session.execute(update(ReadMarker).where(mine).values(kept)), "rowcount", 0):
-        db.session.execute(insert(ReadMarker).values(member_id=actor.id, thread_id=thread.id, **kept))
+    new = insert_into(ReadMarker).values(member_id=actor.id, thread_id=thread.id, **kept)
+    key = [ReadMarker.member_id, ReadMarker.thread_id]
+    db.session.execute(new.on_conflict_do_update(index_elements=key, set_=kept))
