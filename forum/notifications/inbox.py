@@ -20,7 +20,7 @@ from forum.practices.models import Mark
 from forum.threads.lists import UNREAD_THREADS
 from forum.threads.models import Post, Thread
 from forum.threads.rules import may_see
-from forum.threads.unread import LONG_AGO
+from forum.threads.unread import of_viewer
 
 ENTRIES_A_PAGE = 30
 # So many unread ones are shown, and counted; more is many.
@@ -141,8 +141,7 @@ NOTHING_NEW = Counts(0, 0, 0)
 
 def counts(viewer: Viewer) -> Counts:
     """How much the viewer has not read, or is to decide; one statement, for every page."""
-    bound = {"viewer_id": viewer.id, "caught_up_at": viewer.caught_up_at or LONG_AGO}
-    return Counts._make(read(_COUNTS, bound).one())
+    return Counts._make(read(_COUNTS, of_viewer(viewer)).one())
 
 
 def mark_read(viewer_id: int, up_to: int, only: int | None = None) -> None:
