@@ -5,17 +5,16 @@ Lists go by key, so that none counts rows; their statements are built once and o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select, tuple_, union, union_all
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy import ColumnElement, bindparam, func, select, union, union_all
+from sqlalchemy.orm import aliased
 
-from forum import clock
 from forum.areas.models import Area
 from forum.areas.rules import VIEWER, may_read
-from forum.db import AnyRow, AnySelect, UTCDateTime, at_most, read
+from forum.db import AnyRow, AnySelect, at_most, read
+from forum.keys import Order, Page
 from forum.members.models import Member, Organisation, Viewer
 from forum.threads.models import CaughtUp, ReadMarker, Thread, ThreadTag
 from forum.threads.protection import asked_by
@@ -24,7 +23,6 @@ from forum.threads.rules import may_see
 from forum.threads.unread import (
     CAUGHT_UP_AT,
     HORIZON,
-    LONG_AGO,
     NEWEST,
     of_viewer,
     unread_posts,
@@ -74,60 +72,6 @@ _LIST = with_marker(
 )
 
 
-@dataclass(frozen=True)
-class Order:
-    """How a list is sorted, downwards, and the key by which it goes on."""
-
-    columns: tuple[InstrumentedAttribute[Any], ...]
-
-    def sort(self, statement: AnySelect) -> AnySelect:
-        """The statement in this order."""
-        return statement.order_by(*[column.desc() for column in self.columns])
-
-    def further(self) -> ColumnElement[bool]:
-        """What comes after the bound key."""
-        return tuple_(*self.columns) < tuple_(*[bindparam(column.key, type_=column.type) for column in self.columns])
-
-    def key(self, row: AnyRow) -> str:
-        """The place of this row, for an address."""
-        return "-".join(_written(getattr(row, column.key)) for column in self.columns)
-
-    def read(self, text: str) -> dict[str, object]:
-        """The key in an address; what is none is the beginning."""
-        try:
-            parts = zip(self.columns, text.split("-"), strict=True)
-            return {column.key: _as(column, int(part)) for column, part in parts}
-        except (ValueError, OverflowError):
-            return {}
-
-
-def in_address(at: datetime) -> str:
-    """A moment as addresses and forms hold it."""
-    return str((at - LONG_AGO) // timedelta(microseconds=1))
-
-
-def moment(text: str) -> datetime | None:
-    """The moment that an address or a form holds; one that is still to come is none."""
-    try:
-        at = LONG_AGO + timedelta(microseconds=int(text))
-    except (ValueError, OverflowError):
-        return None
-    return at if at <= clock.now() + timedelta(minutes=1) else None
-
-
-def _written(value: datetime | int) -> str:
-    return in_address(value) if isinstance(value, datetime) else str(int(value))
-
-
-def _as(column: InstrumentedAttribute[Any], value: int) -> object:
-    """The number as the column holds it; one that no row can have is none."""
-    if isinstance(column.type, UTCDateTime):
-        return LONG_AGO + timedelta(microseconds=value)
-    if not 0 <= value < 2**31:
-        raise ValueError(value)
-    return bool(value) if column is Thread.pinned else value
-
-
 _BY_ACTIVITY = Order((Thread.last_post_at, Thread.id))
 # How the threads of an area can be sorted, the usual way first, and what they can be narrowed to.
 SORTS: Mapping[str, Order] = {
@@ -157,21 +101,13 @@ class Choice:
     sort: str = "activity"
 
 
-@dataclass(frozen=True)
-class ThreadList:
-    """One page of a list and the key of the next."""
-
-    threads: Sequence[AnyRow]
-    further: str | None
-
-
-def threads_of_area(viewer: Viewer, area_id: int, choice: Choice = Choice(), before: str = "") -> ThreadList:
+def threads_of_area(viewer: Viewer, area_id: int, choice: Choice = Choice(), before: str = "") -> Page:
     """The threads of an area the viewer was allowed to open; by last activity, the pinned ones come first."""
     order = SORTS[choice.sort]
     key = order.read(before)
     statement = _of_area(bool(choice.kind), choice.state, bool(choice.tag), choice.sort, bool(key))
     bound = {**of_viewer(viewer), "area_id": area_id, "kind": choice.kind, "tag": choice.tag, **key}
-    return _page(order, read(statement, bound).all())
+    return order.page(read(statement, bound).all(), THREADS_A_PAGE)
 
 
 @cache
@@ -197,21 +133,16 @@ def _listed(order: Order, ids: AnySelect, *few: AnySelect) -> AnySelect:
     return order.sort(found).limit(at_most(THREADS_A_PAGE + 1))
 
 
-def _page(order: Order, rows: Sequence[AnyRow]) -> ThreadList:
-    shown = rows[:THREADS_A_PAGE]
-    return ThreadList(shown, order.key(shown[-1]) if len(rows) > THREADS_A_PAGE else None)
-
-
 @cache
 def _of_tag(further: bool) -> AnySelect:
     tagged = select(Thread.id).join(Area, Area.id == Thread.area_id).where(Thread.visible, may_see(), _TAGGED)
     return _listed(_BY_ACTIVITY, tagged.where(_BY_ACTIVITY.further()) if further else tagged)
 
 
-def threads_of_tag(viewer: Viewer, tag: str, before: str = "") -> ThreadList:
+def threads_of_tag(viewer: Viewer, tag: str, before: str = "") -> Page:
     """The threads with this tag in all the viewer sees, by last activity."""
     key = _BY_ACTIVITY.read(before)
-    return _page(_BY_ACTIVITY, read(_of_tag(bool(key)), {**of_viewer(viewer), "tag": tag, **key}).all())
+    return _BY_ACTIVITY.page(read(_of_tag(bool(key)), {**of_viewer(viewer), "tag": tag, **key}).all(), THREADS_A_PAGE)
 
 
 @cache
@@ -220,10 +151,10 @@ def _own(further: bool) -> AnySelect:
     return _listed(_BY_ACTIVITY, mine.where(_BY_ACTIVITY.further()) if further else mine)
 
 
-def own_threads(viewer: Viewer, before: str = "") -> ThreadList:
+def own_threads(viewer: Viewer, before: str = "") -> Page:
     """The threads that the viewer started, by last activity."""
     key = _BY_ACTIVITY.read(before)
-    return _page(_BY_ACTIVITY, read(_own(bool(key)), {**of_viewer(viewer), **key}).all())
+    return _BY_ACTIVITY.page(read(_own(bool(key)), {**of_viewer(viewer), **key}).all(), THREADS_A_PAGE)
 
 
 def _newest(most: int, *further: ColumnElement[bool]) -> Any:
@@ -340,8 +271,8 @@ def _of_unread(area: bool, further: bool) -> AnySelect:
     return _listed(_BY_ACTIVITY, moved, _kept(_with_horizon_of(*where)).with_only_columns(Thread.id))
 
 
-def threads_unread(viewer: Viewer, area_id: int | None = None, before: str = "") -> ThreadList:
+def threads_unread(viewer: Viewer, area_id: int | None = None, before: str = "") -> Page:
     """All threads with something new for the viewer, in one area or in all, by last activity."""
     key = _BY_ACTIVITY.read(before)
     bound = {**of_viewer(viewer), "area_id": area_id, **key}
-    return _page(_BY_ACTIVITY, read(_of_unread(area_id is not None, bool(key)), bound).all())
+    return _BY_ACTIVITY.page(read(_of_unread(area_id is not None, bool(key)), bound).all(), THREADS_A_PAGE)

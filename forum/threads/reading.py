@@ -7,10 +7,10 @@ from sqlalchemy import select, update
 from forum import outbox
 from forum.db import AnyRow, db, insert_into
 from forum.errors import Missing
+from forum.keys import LONG_AGO
 from forum.members.models import Member, Viewer
 from forum.threads.actions import mark_read
 from forum.threads.models import CaughtUp, Post, ReadMarker
-from forum.threads.unread import LONG_AGO
 
 _MOMENT = timedelta(microseconds=1)
 

@@ -6,9 +6,9 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from forum.db import db, transaction
+from forum.keys import LONG_AGO
 from forum.members.models import Member
 from forum.threads.models import CaughtUp, ReadMarker, Thread
-from forum.threads.unread import LONG_AGO
 from tests.cast import Person
 
 _UNTIL = re.compile(r'action="/unread">.*?name="until" value="(\d+)"', re.DOTALL)
