@@ -6,7 +6,6 @@ Lists go by key, so that none counts rows; their statements are built once and o
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, select, union, union_all
 from sqlalchemy.orm import aliased
@@ -88,7 +87,12 @@ STATES: Mapping[str, ColumnElement[bool]] = {
     "outcome": Thread.outcome.is_not(None),
     "mine": asked_by(),
 }
-_TAGGED = Thread.id.in_(select(ThreadTag.thread_id).where(ThreadTag.slug == bindparam("tag")))
+_CONDITIONS: Mapping[str, ColumnElement[bool]] = {
+    **STATES,
+    "area": Thread.area_id == bindparam("area_id"),
+    "kind": Thread.kind == bindparam("kind"),
+    "tag": Thread.id.in_(select(ThreadTag.thread_id).where(ThreadTag.slug == bindparam("tag"))),
+}
 
 
 @dataclass(frozen=True)
@@ -103,27 +107,38 @@ class Choice:
 
 def threads_of_area(viewer: Viewer, area_id: int, choice: Choice = Choice(), before: str = "") -> Page:
     """The threads of an area the viewer was allowed to open; by last activity, the pinned ones come first."""
-    order = SORTS[choice.sort]
+    asked = {"area": True, "kind": choice.kind, choice.state: choice.state, "tag": choice.tag}
+    conditions = tuple(name for name, value in asked.items() if value)
+    bound = {"area_id": area_id, "kind": choice.kind, "tag": choice.tag}
+    return _listing(SORTS[choice.sort], conditions, viewer, before, **bound)
+
+
+def threads_of_tag(viewer: Viewer, tag: str, before: str = "") -> Page:
+    """The threads with this tag in all the viewer sees, by last activity."""
+    return _listing(_BY_ACTIVITY, ("tag",), viewer, before, tag=tag)
+
+
+def own_threads(viewer: Viewer, before: str = "") -> Page:
+    """The threads that the viewer started, by last activity."""
+    return _listing(_BY_ACTIVITY, ("mine",), viewer, before)
+
+
+def _listing(order: Order, conditions: tuple[str, ...], viewer: Viewer, before: str, **bound: object) -> Page:
     key = order.read(before)
-    statement = _of_area(bool(choice.kind), choice.state, bool(choice.tag), choice.sort, bool(key))
-    bound = {**of_viewer(viewer), "area_id": area_id, "kind": choice.kind, "tag": choice.tag, **key}
-    return order.page(read(statement, bound).all(), THREADS_A_PAGE)
+    statement = _of(order, conditions, bool(key))
+    return order.page(read(statement, {**of_viewer(viewer), **bound, **key}).all(), THREADS_A_PAGE)
 
 
 @cache
-def _of_area(kind: bool, state: str, tag: bool, sort: str, further: bool) -> AnySelect:
+def _of(order: Order, conditions: tuple[str, ...], further: bool) -> AnySelect:
     """The statement for this choice: which threads is found in the index alone, what they show is read for these."""
-    ids = select(Thread.id).join(Area, Area.id == Thread.area_id)
-    ids = ids.where(Thread.area_id == bindparam("area_id"), Thread.visible, may_see())
-    for asked, condition in (
-        (kind, Thread.kind == bindparam("kind")),
-        (tag, _TAGGED),
-        (further, SORTS[sort].further()),
-    ):
-        ids = ids.where(condition) if asked else ids
-    if state:
-        ids = (with_marker(with_horizon(ids)) if state == "unread" else ids).where(STATES[state])
-    return _listed(SORTS[sort], ids)
+    ids = _ids(*map(_CONDITIONS.__getitem__, conditions), *([order.further()] if further else ()))
+    return _listed(order, with_marker(with_horizon(ids)) if "unread" in conditions else ids)
+
+
+def _ids(*conditions: ColumnElement[bool]) -> AnySelect:
+    """The threads that the viewer sees, under these conditions."""
+    return select(Thread.id).join(Area, Area.id == Thread.area_id).where(Thread.visible, may_see(), *conditions)
 
 
 def _listed(order: Order, ids: AnySelect, *few: AnySelect) -> AnySelect:
@@ -131,43 +146,6 @@ def _listed(order: Order, ids: AnySelect, *few: AnySelect) -> AnySelect:
     most = order.sort(ids).limit(at_most(THREADS_A_PAGE + 1)).subquery()
     found = _LIST.where(Thread.id.in_(union(select(most.c.id), *few) if few else select(most.c.id)))
     return order.sort(found).limit(at_most(THREADS_A_PAGE + 1))
-
-
-@cache
-def _of_tag(further: bool) -> AnySelect:
-    tagged = select(Thread.id).join(Area, Area.id == Thread.area_id).where(Thread.visible, may_see(), _TAGGED)
-    return _listed(_BY_ACTIVITY, tagged.where(_BY_ACTIVITY.further()) if further else tagged)
-
-
-def threads_of_tag(viewer: Viewer, tag: str, before: str = "") -> Page:
-    """The threads with this tag in all the viewer sees, by last activity."""
-    key = _BY_ACTIVITY.read(before)
-    return _BY_ACTIVITY.page(read(_of_tag(bool(key)), {**of_viewer(viewer), "tag": tag, **key}).all(), THREADS_A_PAGE)
-
-
-@cache
-def _own(further: bool) -> AnySelect:
-    mine = select(Thread.id).join(Area, Area.id == Thread.area_id).where(Thread.visible, may_see(), STATES["mine"])
-    return _listed(_BY_ACTIVITY, mine.where(_BY_ACTIVITY.further()) if further else mine)
-
-
-def own_threads(viewer: Viewer, before: str = "") -> Page:
-    """The threads that the viewer started, by last activity."""
-    key = _BY_ACTIVITY.read(before)
-    return _BY_ACTIVITY.page(read(_own(bool(key)), {**of_viewer(viewer), **key}).all(), THREADS_A_PAGE)
-
-
-def _newest(most: int, *further: ColumnElement[bool]) -> Any:
-    """The newest of all threads the viewer sees, with what tells whether they are new."""
-    return (
-        select(Thread.id, Thread.area_id, Thread.created_at, Thread.last_post_at, Thread.last_number)
-        .join(Area, Area.id == Thread.area_id)
-        .where(Thread.visible, may_see(), *further)
-        .order_by(Thread.last_post_at.desc(), Thread.id.desc())
-        .limit(at_most(most))
-        .subquery()
-        .c
-    )
 
 
 _moved = Thread.last_post_at > CAUGHT_UP_AT
@@ -191,7 +169,7 @@ def _kept(statement: AnySelect) -> AnySelect:
 _newly = _BY_ACTIVITY.sort(_with_horizon_of(_moved, Thread.last_post_at > HORIZON)).limit(at_most(NEWEST)).subquery()
 _perhaps = union(select(_newly), _kept(_with_horizon_of())).subquery().c
 _new = unread_posts(_perhaps, _perhaps.horizon) > 0
-_latest = _newest(FOR_ME)
+_latest_ids = _BY_ACTIVITY.sort(_ids()).limit(at_most(FOR_ME)).subquery()
 _unread_ids = (
     with_marker(select(_perhaps.id), _perhaps)
     .where(_new)
@@ -199,17 +177,10 @@ _unread_ids = (
     .limit(at_most(FOR_ME))
     .subquery()
 )
-_waiting_ids = (
-    select(Thread.id)
-    .join(Area, Area.id == Thread.area_id)
-    .where(Thread.visible, STATES["unanswered"], may_see())
-    .order_by(Thread.created_at.desc(), Thread.id.desc())
-    .limit(at_most(UNANSWERED))
-    .subquery()
-)
+_waiting_ids = SORTS["newest"].sort(_ids(STATES["unanswered"])).limit(at_most(UNANSWERED)).subquery()
 # What is chosen carries the conditions: with one out here, SQLite would walk through all visible threads.
 _FOR_ME = _LIST.where(
-    Thread.id.in_(union_all(select(_unread_ids.c.id), select(_latest.id), select(_waiting_ids.c.id)))
+    Thread.id.in_(union_all(select(_unread_ids.c.id), select(_latest_ids.c.id), select(_waiting_ids.c.id)))
 ).order_by((unread_posts() > 0).desc(), Thread.last_post_at.desc(), Thread.id.desc())
 
 
@@ -265,7 +236,7 @@ def areas_with_unread(viewer: Viewer) -> Sequence[AnyRow]:
 @cache
 def _of_unread(area: bool, further: bool) -> AnySelect:
     """Unlike the count this leaves nothing out: it looks back as far as something is unread."""
-    where = [Thread.area_id == bindparam("area_id")] if area else []
+    where = [_CONDITIONS["area"]] if area else []
     where += [_BY_ACTIVITY.further()] if further else []
     moved = with_marker(_with_horizon_of(_moved, *where)).where(unread_posts() > 0)
     return _listed(_BY_ACTIVITY, moved, _kept(_with_horizon_of(*where)).with_only_columns(Thread.id))
