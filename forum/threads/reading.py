@@ -1,4 +1,4 @@
-"""How far a member has read: catching up with an area or with all, taking that back, one thread read or unread."""
+"""How far a member has read: catching up with an area or with all, taking that back, one thread kept unread."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,6 @@ from forum.db import AnyRow, db, insert_into
 from forum.errors import Missing
 from forum.keys import LONG_AGO
 from forum.members.models import Member, Viewer
-from forum.threads.actions import mark_read
 from forum.threads.models import CaughtUp, Post, ReadMarker
 
 _MOMENT = timedelta(microseconds=1)
@@ -49,11 +48,6 @@ def undo(actor: Viewer, until: datetime, area_id: int | None = None) -> None:
         back = update(CaughtUp).where(mine).values(at=CaughtUp.before)
     db.session.execute(back)
     outbox.record("member.not_caught_up", actor.id, actor.id, area_id=area_id or 0)
-
-
-def read_all(actor: Viewer, thread: AnyRow) -> None:
-    """The thread, which the door has found readable, is read to its end."""
-    mark_read(actor.id, thread.id, thread.last_number)
 
 
 def keep_unread(actor: Viewer, thread: AnyRow, number: int) -> None:

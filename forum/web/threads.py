@@ -101,7 +101,7 @@ def _page(
     last = rows[-1].number if rows else 0
     unread = counts(reader)
     if last > (thread.read_number or 0) or unread.entries:
-        later(lambda: _note_read(reader, thread, last))
+        later(lambda: mark_thread_read(reader, thread, last))
     watched = thread_level(reader, thread.id)
     moderates = rules.can_moderate(me, thread)
     asks = thread.kind == "question" and thread.author_id == me.id
@@ -134,13 +134,6 @@ def _page(
         files_error=files_error,
         longest_body=MAX_SOURCE,
     )
-
-
-def _note_read(reader: Viewer, thread: AnyRow, last: int) -> None:
-    """The thread is read up to the last post that is shown, and what the inbox tells of these."""
-    # What counts as read stays so: an old page must not put the marker before it.
-    actions.mark_read(reader.id, thread.id, max(last, first_unread_number(thread) - 1))
-    mark_thread_read(reader.id, thread.id, last)
 
 
 def _newline(thread: AnyRow, rows: Sequence[AnyRow]) -> tuple[int, datetime | None]:

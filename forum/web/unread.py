@@ -76,8 +76,7 @@ def read(thread_id: int) -> Response:
     """This thread is read to its end."""
     thread = found(readable_thread(viewer(), thread_id))
     unread = first_unread_number(thread)
-    reading.read_all(viewer(), thread)
-    mark_thread_read(viewer().id, thread_id, thread.last_number)
+    mark_thread_read(viewer(), thread, thread.last_number)
     back = {"thread": str(thread_id), "from": str(unread)} if unread <= thread.last_number else {}
     return go(_address(sent("area"), **back) + "#said")
 
