@@ -18,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     DateTime,
+    Delete,
     Dialect,
     Engine,
     Integer,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     Row,
     Select,
     TypeDecorator,
+    Update,
     event,
     literal_column,
     select,
@@ -107,6 +109,11 @@ def read(statement: AnySelect, values: Mapping[str, Any]) -> CursorResult[Any]:
     """
     db.session.flush()
     return db.session.connection().execute(statement, values)
+
+
+def changed(statement: Update | Delete) -> int:
+    """Have rows changed or deleted; how many there were."""
+    return int(getattr(db.session.execute(statement), "rowcount", 0))
 
 
 def sqlite_module() -> ModuleType:

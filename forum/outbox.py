@@ -23,7 +23,7 @@ from sqlalchemy import JSON, ForeignKey, Index, delete, func, or_, select, text,
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from forum import clock, failpoints
-from forum.db import Base, UTCDateTime, db, on_postgres, transaction
+from forum.db import Base, UTCDateTime, changed, db, on_postgres, transaction
 
 log = logging.getLogger(__name__)
 
@@ -318,5 +318,4 @@ def forget_jobs() -> None:
 def retry_dead() -> int:
     """Give every dead job another chance; return how many there were."""
     revived = update(Job).where(Job.died_at.is_not(None))
-    result = db.session.execute(revived.values(died_at=None, failures=0, crashes=0, run_at=clock.now()))
-    return int(getattr(result, "rowcount", 0))
+    return changed(revived.values(died_at=None, failures=0, crashes=0, run_at=clock.now()))

@@ -24,26 +24,16 @@ def may_read(viewer_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool
     return or_(Area.access != "closed", Area.id.in_(named))
 
 
-def facilitates() -> ColumnElement[bool]:
+def facilitates(viewer_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool]:
     """Whether the viewer is named as facilitator of this very Area."""
-    return (
-        select(AreaMember.area_id)
-        .where(
-            AreaMember.member_id == VIEWER,
-            AreaMember.area_id == Area.id,
-            AreaMember.facilitates,
-        )
-        .exists()
-    )
+    named = (AreaMember.member_id == viewer_id) & (AreaMember.area_id == Area.id) & AreaMember.facilitates
+    return select(AreaMember.area_id).where(named).correlate_except(AreaMember).exists()
 
 
 def runs(viewer_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool]:
     """The condition on Area under which `can_facilitate` holds for the viewer there, if they see it at all."""
     everywhere = select(_runner.id).where(_runner.id == viewer_id, _runner.role.in_(("facilitator", "administrator")))
-    here = select(AreaMember.area_id).where(
-        AreaMember.member_id == viewer_id, AreaMember.area_id == Area.id, AreaMember.facilitates
-    )
-    return or_(everywhere.correlate_except(_runner).exists(), here.correlate_except(AreaMember).exists())
+    return or_(everywhere.correlate_except(_runner).exists(), facilitates(viewer_id))
 
 
 def can_facilitate(viewer: Viewer, named_here: bool) -> bool:

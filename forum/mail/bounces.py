@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, update
 
 from forum import clock, outbox
-from forum.db import db, lock
+from forum.db import changed, db, lock
 from forum.mail.addresses import addresses
 from forum.mail.models import Bounce
 from forum.mail.reports import Kind, Report, read
@@ -65,7 +65,7 @@ def note(member_id: int, kind: Kind, status: str, diagnosis: str, report_id: str
     if kind == "soft" and _soft_days(member_id) < SOFT_DAYS:
         return False
     pause = update(Member).where(Member.id == member_id, Member.bounced_at.is_(None)).values(bounced_at=now)
-    if not getattr(db.session.execute(pause), "rowcount", 0):
+    if not changed(pause):
         return False
     outbox.record("member.address_paused", member_id, None)
     return True

@@ -25,7 +25,7 @@ from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
 from forum import clock, failpoints, files, outbox
 from forum.config import Settings
-from forum.db import db, lock, transaction
+from forum.db import changed, db, lock, transaction
 from forum.errors import N_
 from forum.i18n import gettext
 from forum.mail import bounces
@@ -454,4 +454,4 @@ def retry_dead(*which: ColumnElement[bool]) -> int:
     paused = select(Member.id).where(Member.bounced_at.is_not(None))
     revived = update(OutgoingMail).where(OutgoingMail.state == "dead", OutgoingMail.member_id.not_in(paused), *which)
     anew = {"state": "waiting", "attempts": 0, "crashes": 0, "made_at": now, "due_at": now, "done_at": None}
-    return int(getattr(db.session.execute(revived.values(**anew)), "rowcount", 0))
+    return changed(revived.values(**anew))

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import and_, delete, or_, select
 
 from forum import clock, outbox
-from forum.db import AnyRow, db
+from forum.db import AnyRow, changed, db
 from forum.errors import Invalid, require
 from forum.members.models import Member, Viewer
 from forum.moderation import actions as moderation
@@ -166,4 +166,4 @@ def _clear_what_was_said(thread_id: int, post_ids: Sequence[int], places: _Place
 
 def _remove_files(post: Post, files: Collection[int]) -> int:
     theirs = and_(Attachment.post_id == post.id, Attachment.id.in_(files))
-    return int(getattr(db.session.execute(delete(Attachment).where(theirs)), "rowcount", 0)) if files else 0
+    return changed(delete(Attachment).where(theirs)) if files else 0

@@ -17,10 +17,12 @@ from forum.moderation.queries import WAITING
 from forum.notifications.models import Notification, NotificationKind, Share
 from forum.notifications.outgoing import Due, due, patience
 from forum.practices.models import Mark
+from forum.threads import actions
 from forum.threads.lists import UNREAD_THREADS
 from forum.threads.models import Post, Thread
+from forum.threads.queries import first_unread_number
 from forum.threads.rules import may_see
-from forum.threads.unread import LONG_AGO
+from forum.threads.unread import of_viewer
 
 ENTRIES_A_PAGE = 30
 # So many unread ones are shown, and counted; more is many.
@@ -141,8 +143,7 @@ NOTHING_NEW = Counts(0, 0, 0)
 
 def counts(viewer: Viewer) -> Counts:
     """How much the viewer has not read, or is to decide; one statement, for every page."""
-    bound = {"viewer_id": viewer.id, "caught_up_at": viewer.caught_up_at or LONG_AGO}
-    return Counts._make(read(_COUNTS, bound).one())
+    return Counts._make(read(_COUNTS, of_viewer(viewer)).one())
 
 
 def mark_read(viewer_id: int, up_to: int, only: int | None = None) -> None:
@@ -151,11 +152,13 @@ def mark_read(viewer_id: int, up_to: int, only: int | None = None) -> None:
     _mark(viewer_id, which)
 
 
-def mark_thread_read(viewer_id: int, thread_id: int, number: int) -> None:
-    """Note as read what is told of a thread and of its posts up to this number."""
-    posts = select(Post.id).where(Post.thread_id == thread_id, Post.number <= number)
-    of_thread = (Notification.thread_id == thread_id) & Notification.post_id.is_(None)
-    _mark(viewer_id, or_(of_thread, Notification.post_id.in_(posts)))
+def mark_thread_read(viewer: Viewer, thread: AnyRow, number: int) -> None:
+    """Note as read a thread, which the door has found readable, up to this number, and what is told of it so far."""
+    # What counts as read stays so: an old page must not put the marker before it.
+    actions.mark_read(viewer.id, thread.id, max(number, first_unread_number(thread) - 1))
+    posts = select(Post.id).where(Post.thread_id == thread.id, Post.number <= number)
+    of_thread = (Notification.thread_id == thread.id) & Notification.post_id.is_(None)
+    _mark(viewer.id, or_(of_thread, Notification.post_id.in_(posts)))
 
 
 def _mark(viewer_id: int, which: ColumnElement[bool]) -> None:

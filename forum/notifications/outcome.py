@@ -7,7 +7,7 @@ from sqlalchemy.orm import aliased
 
 from forum import clock
 from forum.config import Settings
-from forum.db import AnySelect, db, read, transaction
+from forum.db import AnySelect, changed, db, read, transaction
 from forum.members.models import Member
 from forum.members.rules import listed
 from forum.notifications.inbox import notify
@@ -61,6 +61,5 @@ def _ask(thread_id: int, member_id: int) -> None:
     """Ask, unless that was done or told meanwhile."""
     now = clock.now()
     open_ = (Thread.id == thread_id) & Thread.outcome.is_(None) & Thread.outcome_asked_at.is_(None)
-    asked = db.session.execute(update(Thread).where(open_).values(outcome_asked_at=now))
-    if getattr(asked, "rowcount", 0):
+    if changed(update(Thread).where(open_).values(outcome_asked_at=now)):
         notify("outcome", [member_id], key=f"outcome:{thread_id}", at=now, thread_id=thread_id, by_mail=True)

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 
-from sqlalchemy import bindparam, case, select, tuple_, union_all
+from sqlalchemy import bindparam, case, select, union_all
 from sqlalchemy.orm import aliased
 
 from forum.areas.models import Area
 from forum.db import AnyRow, AnySelect, at_most, db, read
+from forum.keys import Order, Page
 from forum.members.models import Member, Organisation, Viewer
 from forum.practices.models import Mark
 from forum.threads.models import Post, Thread
@@ -86,13 +86,14 @@ def marks_of_thread(viewer: Viewer, thread_id: int, first: int, last: int) -> Ma
     )
 
 
-_RECOMMENDATIONS = (
+_NEWEST = Order((Mark.created_at, Mark.id))
+_RECOMMENDATIONS = _NEWEST.sort(
     select(
         Mark.id,
         Mark.post_id,
         Mark.for_what,
         Mark.reason,
-        Mark.created_at.label("at"),
+        Mark.created_at,
         _marker.name.label("by_name"),
         _author.name.label("author_name"),
         Organisation.name.label("organisation_name"),
@@ -112,45 +113,20 @@ _RECOMMENDATIONS = (
     .join(_author, _author.id == Post.author_id)
     .outerjoin(Organisation, Organisation.id == _author.organisation_id)
     .where(Mark.kind == "recommended", _STANDING, Post.recommended, Post.deleted_at.is_(None), may_see())
-    .order_by(Mark.created_at.desc(), Mark.id.desc())
 )
-_OLDER = tuple_(Mark.created_at, Mark.id) < tuple_(bindparam("at", type_=Mark.created_at.type), bindparam("mark_id"))
 
 
 @cache
-def _recommendations(most: int, older: bool) -> AnySelect:
-    return (_RECOMMENDATIONS.where(_OLDER) if older else _RECOMMENDATIONS).limit(at_most(most))
+def _recommendations(most: int, area: bool, older: bool) -> AnySelect:
+    found = _RECOMMENDATIONS.where(Area.slug == bindparam("area_slug")) if area else _RECOMMENDATIONS
+    return (found.where(_NEWEST.further()) if older else found).limit(at_most(most))
 
 
-@dataclass(frozen=True)
-class Recommendations:
-    """One page of recommended posts and the key of the next."""
-
-    rows: Sequence[AnyRow]
-    further: str | None
-
-
-def recommendations(
-    viewer: Viewer, area_slug: str = "", before: str = "", most: int = RECOMMENDATIONS_A_PAGE
-) -> Recommendations:
+def recommendations(viewer: Viewer, area_slug: str = "", before: str = "", most: int = RECOMMENDATIONS_A_PAGE) -> Page:
     """What is recommended in all the viewer sees, the newest first; one row for each thing it is recommended for."""
-    key = _read_key(before)
-    statement = _recommendations(most + 1, bool(key))
-    if area_slug:
-        statement = statement.where(Area.slug == area_slug)
-    rows = read(statement, {"viewer_id": viewer.id, **key}).all()
-    shown = rows[:most]
-    further = f"{int(shown[-1].at.timestamp() * 1_000_000)}-{shown[-1].id}" if len(rows) > most else None
-    return Recommendations(shown, further)
-
-
-def _read_key(text: str) -> dict[str, object]:
-    try:
-        micros, mark_id = (int(part) for part in text.split("-"))
-        at = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
-    except (ValueError, OverflowError, OSError):
-        return {}
-    return {"at": at, "mark_id": mark_id} if mark_id < 2**63 else {}
+    key = _NEWEST.read(before)
+    statement = _recommendations(most + 1, bool(area_slug), bool(key))
+    return _NEWEST.page(read(statement, {"viewer_id": viewer.id, "area_slug": area_slug, **key}).all(), most)
 
 
 def standing_marks(post_id: int, kind: str) -> Sequence[Mark]:

@@ -8,7 +8,7 @@ from sqlalchemy import and_, case, delete, func, insert, select, update
 
 from forum import clock, outbox
 from forum.areas.models import Area
-from forum.db import db, lock
+from forum.db import db, insert_into, lock
 from forum.errors import Conflict, Invalid, require
 from forum.members.models import Member, Viewer
 from forum.members.queries import people_by_handle
@@ -171,6 +171,7 @@ def delete_post(actor: Viewer, opened: Opened, post: Post) -> None:
         return
     post.deleted_at, post.deleted_by_id = clock.now(), actor.id
     refresh_facts(post.thread_id)
+    pass_gaps(opened.thread)
     count_threads(opened.thread.area_id)
     outbox.record("post.deleted", post.id, actor.id, thread_id=post.thread_id)
 
@@ -184,6 +185,7 @@ def restore_post(actor: Viewer, opened: Opened, post: Post, undo_hours: int) -> 
     require(allowed, "undo_too_late" if actor.id == post.deleted_by_id else "not_allowed")
     post.deleted_at = post.deleted_by_id = None
     refresh_facts(post.thread_id)
+    _fill_gap(post)
     count_threads(opened.thread.area_id)
     outbox.record("post.restored", post.id, actor.id, thread_id=post.thread_id)
 
@@ -205,15 +207,10 @@ def tell_outcome(actor: Viewer, opened: Opened, outcome: str, note: str = "") ->
 
 def mark_read(viewer_id: int, thread_id: int, number: int) -> None:
     """Remember how far the viewer has read; never backwards."""
-    now = clock.now()
-    mine = (ReadMarker.member_id == viewer_id) & (ReadMarker.thread_id == thread_id)
-    moved = update(ReadMarker).where(mine, ReadMarker.number < number).values(number=number, read_at=now)
-    if getattr(db.session.execute(moved), "rowcount", 0) == 0 and not db.session.get(
-        ReadMarker, (viewer_id, thread_id)
-    ):
-        db.session.execute(
-            insert(ReadMarker).values(member_id=viewer_id, thread_id=thread_id, number=number, read_at=now)
-        )
+    read = {"number": number, "read_at": clock.now()}
+    new = insert_into(ReadMarker).values(member_id=viewer_id, thread_id=thread_id, **read)
+    key = [ReadMarker.member_id, ReadMarker.thread_id]
+    db.session.execute(new.on_conflict_do_update(index_elements=key, set_=read, where=ReadMarker.number < number))
 
 
 def checked_title(title: str) -> str:
@@ -363,6 +360,22 @@ def refresh_facts(*thread_ids: int) -> None:
     for thread in list(db.session.identity_map.values()):
         if isinstance(thread, Thread):
             db.session.expire(thread)
+
+
+def pass_gaps(thread: Thread) -> None:
+    """Behind whose marker only gaps are left has read all."""
+    later = (Post.thread_id == thread.id) & (Post.number > ReadMarker.number) & Post.deleted_at.is_(None)
+    behind = (ReadMarker.thread_id == thread.id) & (ReadMarker.number < thread.last_number)
+    db.session.execute(
+        update(ReadMarker).where(behind, ~select(Post.id).where(later).exists()).values(number=thread.last_number)
+    )
+
+
+def _fill_gap(post: Post) -> None:
+    """Who has passed the gap, and was not here since the post was written, has it before them."""
+    passed = (ReadMarker.thread_id == post.thread_id) & (ReadMarker.number >= post.number)
+    unseen = ReadMarker.read_at <= post.created_at
+    db.session.execute(update(ReadMarker).where(passed, unseen).values(number=post.number - 1))
 
 
 def facts() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, delete, select
 from forum import clock, outbox
 from forum.areas.models import Area
 from forum.areas.rules import VIEWER
-from forum.db import AnyRow, AnySelect, at_most, db, read
+from forum.db import AnyRow, AnySelect, at_most, changed, db, read
 from forum.errors import Invalid, require
 from forum.members.models import Member, Viewer
 from forum.text import tidy
@@ -38,7 +38,7 @@ def bookmark(actor: Viewer, post: Post, note: str) -> None:
 def remove(actor: Viewer, post_id: int) -> None:
     """Keep a post no longer, also one that may not be seen any more; twice is once."""
     mine = (Bookmark.member_id == actor.id) & (Bookmark.post_id == post_id)
-    if getattr(db.session.execute(delete(Bookmark).where(mine)), "rowcount", 0):
+    if changed(delete(Bookmark).where(mine)):
         outbox.record("bookmark.removed", post_id, actor.id)
 
 

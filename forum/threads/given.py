@@ -13,23 +13,16 @@ from forum.threads.rules import may_see
 
 MOST_SHOWN = 10
 
-_mine = (
-    select(Post.id, Post.thread_id, Post.number, Post.helpful, Post.recommended, Post.thanks_count)
-    .join(Thread, Thread.id == Post.thread_id)
-    .join(Area, Area.id == Thread.area_id)
-    .where(Post.author_id == VIEWER, Post.deleted_at.is_(None), may_see())
-    .subquery()
-    .c
-)
+
+def _of_mine(statement: AnySelect) -> AnySelect:
+    """Of the viewer's own posts, those that stand where they may still read them."""
+    joined = statement.join(Thread, Thread.id == Post.thread_id).join(Area, Area.id == Thread.area_id)
+    return joined.where(Post.author_id == VIEWER, Post.deleted_at.is_(None), may_see())
 
 
-_kept = (
-    select(func.count())
-    .select_from(Bookmark)
-    .join(Post, Post.id == Bookmark.post_id)
-    .where(Post.author_id == VIEWER, Bookmark.member_id != VIEWER)
-    .scalar_subquery()
-)
+_mine = _of_mine(select(Post.number, Post.helpful, Post.recommended, Post.thanks_count)).subquery().c
+_others = (Bookmark.post_id == Post.id) & (Bookmark.member_id != VIEWER)
+_kept = _of_mine(select(func.count()).select_from(Post).join(Bookmark, _others)).scalar_subquery()
 _GIVEN: AnySelect = select(
     func.count().filter(_mine.number == 1).label("threads"),
     func.count().filter(_mine.number > 1).label("replies"),
@@ -46,13 +39,13 @@ def given(viewer: Viewer) -> AnyRow:
 
 
 _WHAT_HELPED: AnySelect = (
-    select(
-        *(Post.id, Post.number, Post.created_at, Post.html, Post.recommended, Post.helpful, Post.thanks_count),
-        *(Thread.title, Area.title.label("area_title")),
+    _of_mine(
+        select(
+            *(Post.id, Post.number, Post.created_at, Post.html, Post.recommended, Post.helpful, Post.thanks_count),
+            *(Thread.title, Area.title.label("area_title")),
+        ).select_from(Post)
     )
-    .join(Thread, Thread.id == Post.thread_id)
-    .join(Area, Area.id == Thread.area_id)
-    .where(Post.author_id == VIEWER, Post.deleted_at.is_(None), may_see(), or_(Post.helpful, Post.recommended))
+    .where(or_(Post.helpful, Post.recommended))
     .order_by(Post.created_at.desc(), Post.id.desc())
     .limit(at_most(MOST_SHOWN))
 )

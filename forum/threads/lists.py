@@ -5,17 +5,15 @@ Lists go by key, so that none counts rows; their statements are built once and o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select, tuple_, union, union_all
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy import ColumnElement, bindparam, func, select, union, union_all
+from sqlalchemy.orm import aliased
 
-from forum import clock
 from forum.areas.models import Area
 from forum.areas.rules import VIEWER, may_read
-from forum.db import AnyRow, AnySelect, UTCDateTime, at_most, read
+from forum.db import AnyRow, AnySelect, at_most, read
+from forum.keys import Order, Page
 from forum.members.models import Member, Organisation, Viewer
 from forum.threads.models import CaughtUp, ReadMarker, Thread, ThreadTag
 from forum.threads.protection import asked_by
@@ -24,7 +22,6 @@ from forum.threads.rules import may_see
 from forum.threads.unread import (
     CAUGHT_UP_AT,
     HORIZON,
-    LONG_AGO,
     NEWEST,
     of_viewer,
     unread_posts,
@@ -74,60 +71,6 @@ _LIST = with_marker(
 )
 
 
-@dataclass(frozen=True)
-class Order:
-    """How a list is sorted, downwards, and the key by which it goes on."""
-
-    columns: tuple[InstrumentedAttribute[Any], ...]
-
-    def sort(self, statement: AnySelect) -> AnySelect:
-        """The statement in this order."""
-        return statement.order_by(*[column.desc() for column in self.columns])
-
-    def further(self) -> ColumnElement[bool]:
-        """What comes after the bound key."""
-        return tuple_(*self.columns) < tuple_(*[bindparam(column.key, type_=column.type) for column in self.columns])
-
-    def key(self, row: AnyRow) -> str:
-        """The place of this row, for an address."""
-        return "-".join(_written(getattr(row, column.key)) for column in self.columns)
-
-    def read(self, text: str) -> dict[str, object]:
-        """The key in an address; what is none is the beginning."""
-        try:
-            parts = zip(self.columns, text.split("-"), strict=True)
-            return {column.key: _as(column, int(part)) for column, part in parts}
-        except (ValueError, OverflowError):
-            return {}
-
-
-def in_address(at: datetime) -> str:
-    """A moment as addresses and forms hold it."""
-    return str((at - LONG_AGO) // timedelta(microseconds=1))
-
-
-def moment(text: str) -> datetime | None:
-    """The moment that an address or a form holds; one that is still to come is none."""
-    try:
-        at = LONG_AGO + timedelta(microseconds=int(text))
-    except (ValueError, OverflowError):
-        return None
-    return at if at <= clock.now() + timedelta(minutes=1) else None
-
-
-def _written(value: datetime | int) -> str:
-    return in_address(value) if isinstance(value, datetime) else str(int(value))
-
-
-def _as(column: InstrumentedAttribute[Any], value: int) -> object:
-    """The number as the column holds it; one that no row can have is none."""
-    if isinstance(column.type, UTCDateTime):
-        return LONG_AGO + timedelta(microseconds=value)
-    if not 0 <= value < 2**31:
-        raise ValueError(value)
-    return bool(value) if column is Thread.pinned else value
-
-
 _BY_ACTIVITY = Order((Thread.last_post_at, Thread.id))
 # How the threads of an area can be sorted, the usual way first, and what they can be narrowed to.
 SORTS: Mapping[str, Order] = {
@@ -144,7 +87,12 @@ STATES: Mapping[str, ColumnElement[bool]] = {
     "outcome": Thread.outcome.is_not(None),
     "mine": asked_by(),
 }
-_TAGGED = Thread.id.in_(select(ThreadTag.thread_id).where(ThreadTag.slug == bindparam("tag")))
+_CONDITIONS: Mapping[str, ColumnElement[bool]] = {
+    **STATES,
+    "area": Thread.area_id == bindparam("area_id"),
+    "kind": Thread.kind == bindparam("kind"),
+    "tag": Thread.id.in_(select(ThreadTag.thread_id).where(ThreadTag.slug == bindparam("tag"))),
+}
 
 
 @dataclass(frozen=True)
@@ -157,37 +105,40 @@ class Choice:
     sort: str = "activity"
 
 
-@dataclass(frozen=True)
-class ThreadList:
-    """One page of a list and the key of the next."""
-
-    threads: Sequence[AnyRow]
-    further: str | None
-
-
-def threads_of_area(viewer: Viewer, area_id: int, choice: Choice = Choice(), before: str = "") -> ThreadList:
+def threads_of_area(viewer: Viewer, area_id: int, choice: Choice = Choice(), before: str = "") -> Page:
     """The threads of an area the viewer was allowed to open; by last activity, the pinned ones come first."""
-    order = SORTS[choice.sort]
+    asked = {"area": True, "kind": choice.kind, choice.state: choice.state, "tag": choice.tag}
+    conditions = tuple(name for name, value in asked.items() if value)
+    bound = {"area_id": area_id, "kind": choice.kind, "tag": choice.tag}
+    return _listing(SORTS[choice.sort], conditions, viewer, before, **bound)
+
+
+def threads_of_tag(viewer: Viewer, tag: str, before: str = "") -> Page:
+    """The threads with this tag in all the viewer sees, by last activity."""
+    return _listing(_BY_ACTIVITY, ("tag",), viewer, before, tag=tag)
+
+
+def own_threads(viewer: Viewer, before: str = "") -> Page:
+    """The threads that the viewer started, by last activity."""
+    return _listing(_BY_ACTIVITY, ("mine",), viewer, before)
+
+
+def _listing(order: Order, conditions: tuple[str, ...], viewer: Viewer, before: str, **bound: object) -> Page:
     key = order.read(before)
-    statement = _of_area(bool(choice.kind), choice.state, bool(choice.tag), choice.sort, bool(key))
-    bound = {**of_viewer(viewer), "area_id": area_id, "kind": choice.kind, "tag": choice.tag, **key}
-    return _page(order, read(statement, bound).all())
+    statement = _of(order, conditions, bool(key))
+    return order.page(read(statement, {**of_viewer(viewer), **bound, **key}).all(), THREADS_A_PAGE)
 
 
 @cache
-def _of_area(kind: bool, state: str, tag: bool, sort: str, further: bool) -> AnySelect:
+def _of(order: Order, conditions: tuple[str, ...], further: bool) -> AnySelect:
     """The statement for this choice: which threads is found in the index alone, what they show is read for these."""
-    ids = select(Thread.id).join(Area, Area.id == Thread.area_id)
-    ids = ids.where(Thread.area_id == bindparam("area_id"), Thread.visible, may_see())
-    for asked, condition in (
-        (kind, Thread.kind == bindparam("kind")),
-        (tag, _TAGGED),
-        (further, SORTS[sort].further()),
-    ):
-        ids = ids.where(condition) if asked else ids
-    if state:
-        ids = (with_marker(with_horizon(ids)) if state == "unread" else ids).where(STATES[state])
-    return _listed(SORTS[sort], ids)
+    ids = _ids(*map(_CONDITIONS.__getitem__, conditions), *([order.further()] if further else ()))
+    return _listed(order, with_marker(with_horizon(ids)) if "unread" in conditions else ids)
+
+
+def _ids(*conditions: ColumnElement[bool]) -> AnySelect:
+    """The threads that the viewer sees, under these conditions."""
+    return select(Thread.id).join(Area, Area.id == Thread.area_id).where(Thread.visible, may_see(), *conditions)
 
 
 def _listed(order: Order, ids: AnySelect, *few: AnySelect) -> AnySelect:
@@ -195,48 +146,6 @@ def _listed(order: Order, ids: AnySelect, *few: AnySelect) -> AnySelect:
     most = order.sort(ids).limit(at_most(THREADS_A_PAGE + 1)).subquery()
     found = _LIST.where(Thread.id.in_(union(select(most.c.id), *few) if few else select(most.c.id)))
     return order.sort(found).limit(at_most(THREADS_A_PAGE + 1))
-
-
-def _page(order: Order, rows: Sequence[AnyRow]) -> ThreadList:
-    shown = rows[:THREADS_A_PAGE]
-    return ThreadList(shown, order.key(shown[-1]) if len(rows) > THREADS_A_PAGE else None)
-
-
-@cache
-def _of_tag(further: bool) -> AnySelect:
-    tagged = select(Thread.id).join(Area, Area.id == Thread.area_id).where(Thread.visible, may_see(), _TAGGED)
-    return _listed(_BY_ACTIVITY, tagged.where(_BY_ACTIVITY.further()) if further else tagged)
-
-
-def threads_of_tag(viewer: Viewer, tag: str, before: str = "") -> ThreadList:
-    """The threads with this tag in all the viewer sees, by last activity."""
-    key = _BY_ACTIVITY.read(before)
-    return _page(_BY_ACTIVITY, read(_of_tag(bool(key)), {**of_viewer(viewer), "tag": tag, **key}).all())
-
-
-@cache
-def _own(further: bool) -> AnySelect:
-    mine = select(Thread.id).join(Area, Area.id == Thread.area_id).where(Thread.visible, may_see(), STATES["mine"])
-    return _listed(_BY_ACTIVITY, mine.where(_BY_ACTIVITY.further()) if further else mine)
-
-
-def own_threads(viewer: Viewer, before: str = "") -> ThreadList:
-    """The threads that the viewer started, by last activity."""
-    key = _BY_ACTIVITY.read(before)
-    return _page(_BY_ACTIVITY, read(_own(bool(key)), {**of_viewer(viewer), **key}).all())
-
-
-def _newest(most: int, *further: ColumnElement[bool]) -> Any:
-    """The newest of all threads the viewer sees, with what tells whether they are new."""
-    return (
-        select(Thread.id, Thread.area_id, Thread.created_at, Thread.last_post_at, Thread.last_number)
-        .join(Area, Area.id == Thread.area_id)
-        .where(Thread.visible, may_see(), *further)
-        .order_by(Thread.last_post_at.desc(), Thread.id.desc())
-        .limit(at_most(most))
-        .subquery()
-        .c
-    )
 
 
 _moved = Thread.last_post_at > CAUGHT_UP_AT
@@ -260,7 +169,7 @@ def _kept(statement: AnySelect) -> AnySelect:
 _newly = _BY_ACTIVITY.sort(_with_horizon_of(_moved, Thread.last_post_at > HORIZON)).limit(at_most(NEWEST)).subquery()
 _perhaps = union(select(_newly), _kept(_with_horizon_of())).subquery().c
 _new = unread_posts(_perhaps, _perhaps.horizon) > 0
-_latest = _newest(FOR_ME)
+_latest_ids = _BY_ACTIVITY.sort(_ids()).limit(at_most(FOR_ME)).subquery()
 _unread_ids = (
     with_marker(select(_perhaps.id), _perhaps)
     .where(_new)
@@ -268,17 +177,10 @@ _unread_ids = (
     .limit(at_most(FOR_ME))
     .subquery()
 )
-_waiting_ids = (
-    select(Thread.id)
-    .join(Area, Area.id == Thread.area_id)
-    .where(Thread.visible, STATES["unanswered"], may_see())
-    .order_by(Thread.created_at.desc(), Thread.id.desc())
-    .limit(at_most(UNANSWERED))
-    .subquery()
-)
+_waiting_ids = SORTS["newest"].sort(_ids(STATES["unanswered"])).limit(at_most(UNANSWERED)).subquery()
 # What is chosen carries the conditions: with one out here, SQLite would walk through all visible threads.
 _FOR_ME = _LIST.where(
-    Thread.id.in_(union_all(select(_unread_ids.c.id), select(_latest.id), select(_waiting_ids.c.id)))
+    Thread.id.in_(union_all(select(_unread_ids.c.id), select(_latest_ids.c.id), select(_waiting_ids.c.id)))
 ).order_by((unread_posts() > 0).desc(), Thread.last_post_at.desc(), Thread.id.desc())
 
 
@@ -334,14 +236,14 @@ def areas_with_unread(viewer: Viewer) -> Sequence[AnyRow]:
 @cache
 def _of_unread(area: bool, further: bool) -> AnySelect:
     """Unlike the count this leaves nothing out: it looks back as far as something is unread."""
-    where = [Thread.area_id == bindparam("area_id")] if area else []
+    where = [_CONDITIONS["area"]] if area else []
     where += [_BY_ACTIVITY.further()] if further else []
     moved = with_marker(_with_horizon_of(_moved, *where)).where(unread_posts() > 0)
     return _listed(_BY_ACTIVITY, moved, _kept(_with_horizon_of(*where)).with_only_columns(Thread.id))
 
 
-def threads_unread(viewer: Viewer, area_id: int | None = None, before: str = "") -> ThreadList:
+def threads_unread(viewer: Viewer, area_id: int | None = None, before: str = "") -> Page:
     """All threads with something new for the viewer, in one area or in all, by last activity."""
     key = _BY_ACTIVITY.read(before)
     bound = {**of_viewer(viewer), "area_id": area_id, **key}
-    return _page(_BY_ACTIVITY, read(_of_unread(area_id is not None, bool(key)), bound).all())
+    return _BY_ACTIVITY.page(read(_of_unread(area_id is not None, bool(key)), bound).all(), THREADS_A_PAGE)

@@ -11,13 +11,8 @@ from sqlalchemy.orm import aliased
 from forum import clock
 from forum.db import AnyRow, db
 from forum.members.models import Member, Viewer
-from forum.threads.actions import mark_read, refresh_facts
-from forum.threads.models import (
-    CaughtUp,
-    Post,
-    ReadMarker,
-    Thread,
-)
+from forum.threads.actions import mark_read, pass_gaps, refresh_facts
+from forum.threads.models import CaughtUp, Post, ReadMarker, Thread
 from forum.tokens import new_key
 
 
@@ -46,7 +41,7 @@ def move_posts(actor: Viewer, source: Thread, posts: Sequence[AnyRow], target: T
     _carry_markers(source, target, before, [post.number for post in posts], left)
     db.session.expire_all()
     refresh_facts(source.id, target.id)
-    _pass_gaps(source)
+    pass_gaps(source)
 
 
 @dataclass(frozen=True)
@@ -94,12 +89,3 @@ def _horizon(thread: Thread) -> ColumnElement[datetime]:
     mine = (CaughtUp.member_id == Member.id) & (CaughtUp.area_id == thread.area_id)
     here = select(CaughtUp.at).where(mine).scalar_subquery()
     return case((here > Member.caught_up_at, here), else_=Member.caught_up_at)
-
-
-def _pass_gaps(thread: Thread) -> None:
-    """Behind whose marker only gaps are left has read all."""
-    later = (Post.thread_id == thread.id) & (Post.number > ReadMarker.number) & Post.deleted_at.is_(None)
-    behind = (ReadMarker.thread_id == thread.id) & (ReadMarker.number < thread.last_number)
-    db.session.execute(
-        update(ReadMarker).where(behind, ~select(Post.id).where(later).exists()).values(number=thread.last_number)
-    )

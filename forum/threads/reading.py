@@ -1,16 +1,15 @@
-"""How far a member has read: catching up with an area or with all, taking that back, one thread read or unread."""
+"""How far a member has read: catching up with an area or with all, taking that back, one thread kept unread."""
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from forum import outbox
-from forum.db import AnyRow, db, lock
+from forum.db import AnyRow, db, insert_into
 from forum.errors import Missing
+from forum.keys import LONG_AGO
 from forum.members.models import Member, Viewer
-from forum.threads.actions import mark_read
 from forum.threads.models import CaughtUp, Post, ReadMarker
-from forum.threads.unread import LONG_AGO
 
 _MOMENT = timedelta(microseconds=1)
 
@@ -24,7 +23,6 @@ def beyond(*moments: datetime | None) -> datetime:
 
 def catch_up(actor: Viewer, until: datetime, area_id: int | None = None) -> None:
     """All that was written up to this moment counts as read, in one area or in all; twice is once."""
-    lock(select(Member.id).where(Member.id == actor.id))
     if area_id is None:
         moved = update(Member).where(Member.id == actor.id, Member.caught_up_at < until)
         db.session.execute(moved.values(caught_up_before=Member.caught_up_at, caught_up_at=until))
@@ -34,10 +32,10 @@ def catch_up(actor: Viewer, until: datetime, area_id: int | None = None) -> None
 
 
 def _catch_up_with(actor: Viewer, area_id: int, until: datetime) -> None:
-    mine = (CaughtUp.member_id == actor.id) & (CaughtUp.area_id == area_id)
-    moved = update(CaughtUp).where(mine, CaughtUp.at < until).values(before=CaughtUp.at, at=until)
-    if not getattr(db.session.execute(moved), "rowcount", 0) and not db.session.get(CaughtUp, (actor.id, area_id)):
-        db.session.add(CaughtUp(member_id=actor.id, area_id=area_id, at=until, before=LONG_AGO))
+    new = insert_into(CaughtUp).values(member_id=actor.id, area_id=area_id, at=until, before=LONG_AGO)
+    moved = {"at": until, "before": CaughtUp.at}
+    key = [CaughtUp.member_id, CaughtUp.area_id]
+    db.session.execute(new.on_conflict_do_update(index_elements=key, set_=moved, where=CaughtUp.at < until))
 
 
 def undo(actor: Viewer, until: datetime, area_id: int | None = None) -> None:
@@ -52,17 +50,12 @@ def undo(actor: Viewer, until: datetime, area_id: int | None = None) -> None:
     outbox.record("member.not_caught_up", actor.id, actor.id, area_id=area_id or 0)
 
 
-def read_all(actor: Viewer, thread: AnyRow) -> None:
-    """The thread, which the door has found readable, is read to its end."""
-    mark_read(actor.id, thread.id, thread.last_number)
-
-
 def keep_unread(actor: Viewer, thread: AnyRow, number: int) -> None:
     """The thread, which the door has found readable, is unread from this post on, however old it is."""
     at = db.session.scalar(select(Post.created_at).where(Post.thread_id == thread.id, Post.number == number))
     if at is None:
         raise Missing
     kept = {"number": number - 1, "read_at": at, "kept_until": beyond(thread.horizon)}
-    mine = (ReadMarker.member_id == actor.id) & (ReadMarker.thread_id == thread.id)
-    if not getattr(db.session.execute(update(ReadMarker).where(mine).values(kept)), "rowcount", 0):
-        db.session.execute(insert(ReadMarker).values(member_id=actor.id, thread_id=thread.id, **kept))
+    new = insert_into(ReadMarker).values(member_id=actor.id, thread_id=thread.id, **kept)
+    key = [ReadMarker.member_id, ReadMarker.thread_id]
+    db.session.execute(new.on_conflict_do_update(index_elements=key, set_=kept))

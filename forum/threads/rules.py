@@ -58,11 +58,15 @@ def is_common() -> ColumnElement[bool]:
     return and_(~Thread.held, ~Thread.hidden)
 
 
+def kinds_of(access: str) -> tuple[str, ...]:
+    """The kinds of threads there are in such an area."""
+    return ("announcement",) if access == "announcement" else ("question", "strategy", "announcement")
+
+
 def kinds_to_start(viewer: Viewer, area: InArea) -> tuple[str, ...]:
     """The kinds of threads the viewer may start here: announcements are the facilitators'."""
-    if can_facilitate(viewer, area.facilitates):
-        return ("announcement",) if area.access == "announcement" else ("question", "strategy", "announcement")
-    return () if area.access == "announcement" else ("question", "strategy")
+    facilitates = can_facilitate(viewer, area.facilitates)
+    return tuple(kind for kind in kinds_of(area.access) if facilitates or kind != "announcement")
 
 
 def can_moderate(viewer: Viewer, area: InArea) -> bool:

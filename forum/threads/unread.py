@@ -1,16 +1,15 @@
 """What counts as unread, as conditions on what these joins add to a statement on Thread."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, case
 
 from forum.areas.rules import VIEWER
 from forum.db import AnySelect, UTCDateTime
+from forum.keys import LONG_AGO
 from forum.members.models import Viewer
 from forum.threads.models import CaughtUp, ReadMarker, Thread
 
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 # So far back one looks for what is unread: a count must cost the same in a network of any age.
 NEWEST = 100
 

@@ -40,10 +40,10 @@ def show(slug: str) -> Response:
         return f"/areas/{slug}{'?' if any(asked.values()) else ''}{urlencode({k: v for k, v in asked.items() if v})}"
 
     return page(
-        "areas/show.html", here="threads", area=area, threads=threads.threads, choice=choice, address=address,
+        "areas/show.html", here="threads", area=area, threads=threads.rows, choice=choice, address=address,
         older=threads.further and address(before=threads.further), paged=bool(before), narrowed=bool(_asked(choice)),
         kinds=kinds_to_start(viewer(), area), all_kinds=KINDS, states=tuple(STATES), sorts=tuple(SORTS),
-        tag_name=_spelt(choice.tag, threads.threads), longest_tag=LONGEST_TAG, watched=area_level(viewer(), area.id),
+        tag_name=_spelt(choice.tag, threads.rows), longest_tag=LONGEST_TAG, watched=area_level(viewer(), area.id),
         saved="watched" in request.args,
     )  # fmt: skip
 
@@ -76,10 +76,10 @@ def tagged(tag: str) -> Response:
     """The threads with this tag in all areas the viewer sees; a tag that has none there does not exist."""
     before = request.args.get("before", "")
     threads = threads_of_tag(viewer(), tag, before)
-    if not threads.threads:
+    if not threads.rows:
         raise Missing
     return page(
-        "areas/tagged.html", here="threads", threads=threads.threads, name=_spelt(tag, threads.threads), tag=tag,
+        "areas/tagged.html", here="threads", threads=threads.rows, name=_spelt(tag, threads.rows), tag=tag,
         older=threads.further and f"/tags/{tag}?{urlencode({'before': threads.further})}", paged=bool(before),
     )  # fmt: skip
 

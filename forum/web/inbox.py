@@ -87,7 +87,7 @@ def threads() -> Response:
     """The threads that one started, by last activity."""
     before = request.args.get("before", "")
     own = own_threads(viewer(), before)
-    return page("inbox/threads.html", here="inbox", threads=own.threads, older=own.further, paged=bool(before))
+    return page("inbox/threads.html", here="inbox", threads=own.rows, older=own.further, paged=bool(before))
 
 
 @route("/inbox/given", allow="member")

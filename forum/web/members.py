@@ -128,7 +128,8 @@ def photo(member_id: int) -> Response:
     digest = found(member.profile.photo if member.profile else None)
     path = files.location(settings().instance / "files", digest)
     found(path.is_file() or None)
-    kind = "image/png" if path.read_bytes().startswith(b"\x89PNG") else "image/jpeg"
+    with path.open("rb") as opened:
+        kind = "image/png" if opened.read(4) == b"\x89PNG" else "image/jpeg"
     answer = send_file(path, kind, etag=digest, max_age=0)
     answer.headers["Cache-Control"] = "private, max-age=86400"
     return answer

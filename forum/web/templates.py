@@ -6,6 +6,7 @@ from forum.areas.queries import readable_area, runs_any
 from forum.errors import Conflict, Invalid, Missing
 from forum.i18n import sentence
 from forum.threads import templates
+from forum.threads.rules import kinds_of
 from forum.web.door import route
 from forum.web.pages import found, go, number, page, said, sent
 from forum.web.session import viewer
@@ -23,7 +24,7 @@ def index() -> Response:
     areas = {row.id: row for row in rows}.values()
     return page(
         "moderation/templates.html", here="moderation",
-        areas=[(area, [(kind, (area.id, kind) in written) for kind in _kinds(area.access)]) for area in areas],
+        areas=[(area, [(kind, (area.id, kind) in written) for kind in kinds_of(area.access)]) for area in areas],
     )  # fmt: skip
 
 
@@ -44,10 +45,6 @@ def write(slug: str, kind: str) -> Response:
     except Conflict as problem:
         return _form(slug, kind, {"text": sentence(problem)}, 409)
     return go(_LIST)
-
-
-def _kinds(access: str) -> tuple[str, ...]:
-    return ("announcement",) if access == "announcement" else ("question", "strategy", "announcement")
 
 
 def _form(slug: str, kind: str, errors: dict[str, str] | None = None, status: int = 200) -> Response:

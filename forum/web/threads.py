@@ -99,10 +99,9 @@ def _page(
     me = acting(reader, thread)
     marks = marks_of_thread(me, thread.id, first, first + POSTS_A_PAGE - 1)
     last = rows[-1].number if rows else 0
-    seen = thread.last_number if is_read(thread) else last  # of what counts as read, all is
     unread = counts(reader)
-    if seen > (thread.read_number or 0) or unread.entries:
-        later(lambda: _note_read(reader, thread.id, seen, last))
+    if last > (thread.read_number or 0) or unread.entries:
+        later(lambda: mark_thread_read(reader, thread, last))
     watched = thread_level(reader, thread.id)
     moderates = rules.can_moderate(me, thread)
     asks = thread.kind == "question" and thread.author_id == me.id
@@ -135,12 +134,6 @@ def _page(
         files_error=files_error,
         longest_body=MAX_SOURCE,
     )
-
-
-def _note_read(reader: Viewer, thread_id: int, number: int, last: int) -> None:
-    """The thread is read up to here, and what the inbox tells of the posts up to the last that is shown."""
-    actions.mark_read(reader.id, thread_id, number)
-    mark_thread_read(reader.id, thread_id, last)
 
 
 def _newline(thread: AnyRow, rows: Sequence[AnyRow]) -> tuple[int, datetime | None]:

@@ -7,11 +7,11 @@ from flask import Response, request
 
 from forum.areas.queries import readable_area
 from forum.db import AnyRow
+from forum.keys import LONG_AGO, in_address, moment
 from forum.notifications.inbox import mark_thread_read
 from forum.threads import reading
-from forum.threads.lists import areas_with_unread, in_address, moment, threads_unread
+from forum.threads.lists import areas_with_unread, threads_unread
 from forum.threads.queries import first_unread_number, readable_thread
-from forum.threads.unread import LONG_AGO
 from forum.web.door import route
 from forum.web.pages import found, go, number, page, sent
 from forum.web.session import viewer
@@ -26,9 +26,9 @@ def show() -> Response:
     before = request.args.get("before", "")
     listed = threads_unread(viewer(), area.id if area else None, before)
     return page(
-        "unread/show.html", here="unread", threads=listed.threads, areas=areas, area=area, paged=bool(before),
+        "unread/show.html", here="unread", threads=listed.rows, areas=areas, area=area, paged=bool(before),
         older=listed.further and _address(slug, before=listed.further), path=_address(slug),
-        until=_shown_until(area, areas, listed.threads), undo=_undo(area), back_at=number(request.args.get("from", "")),
+        until=_shown_until(area, areas, listed.rows), undo=_undo(area), back_at=number(request.args.get("from", "")),
         back_to=number(request.args.get("thread", "")),
     )  # fmt: skip
 
@@ -76,8 +76,7 @@ def read(thread_id: int) -> Response:
     """This thread is read to its end."""
     thread = found(readable_thread(viewer(), thread_id))
     unread = first_unread_number(thread)
-    reading.read_all(viewer(), thread)
-    mark_thread_read(viewer().id, thread_id, thread.last_number)
+    mark_thread_read(viewer(), thread, thread.last_number)
     back = {"thread": str(thread_id), "from": str(unread)} if unread <= thread.last_number else {}
     return go(_address(sent("area"), **back) + "#said")
 

@@ -22,6 +22,7 @@ ORDER = [
         "pictures",
         "papers",
         "db",
+        "keys",
         "outbox",
         "migrations",
     ),

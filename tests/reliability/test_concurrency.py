@@ -225,6 +225,17 @@ def test_a_reader_replies_while_the_page_notes_how_far_they_read(
     assert [body for _, body in posts(app, thread)][1:] == ["Schnell geantwortet"]
 
 
+def test_a_thread_is_opened_for_the_first_time_in_two_windows(
+    app: Flask, jonas: Person, thread: int, together: Together, caplog: pytest.LogCaptureFixture
+) -> None:
+    again = other_window(app, jonas)
+    answers = together(lambda: jonas.reads(f"/threads/{thread}"), lambda: again.reads(f"/threads/{thread}"))
+    assert statuses(*answers) == [200, 200]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+    mine = select(ReadMarker.number).where(ReadMarker.member_id == jonas.id, ReadMarker.thread_id == thread)
+    assert look(app, lambda: list(db.session.scalars(mine))) == [1]
+
+
 def test_two_threads_in_one_area_are_both_counted(app: Flask, jonas: Person, aylin: Person, together: Together) -> None:
     form = {"kind": "question", "body": "Wie macht ihr das?"}
     address = "/areas/vermuellung/new"

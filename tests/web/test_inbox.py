@@ -271,6 +271,25 @@ def test_own_threads_and_what_one_gave(frieda: Person, jonas: Person, robert: Pe
     assert not jonas.sees("Wer räumt?")
 
 
+def test_of_what_one_gave_only_what_one_may_still_see_is_counted(
+    app: Flask, bernd: Person, robert: Person, jonas: Person
+) -> None:
+    there = bernd.replies(robert.asks("Intern", area="leitungskreis"), "Nur hier.")
+    gone = bernd.replies(jonas.asks("Offen"), "Ein Versehen.")
+    bernd.asks("Von Bernd selbst")
+    for answer in (there, gone):
+        robert.sends(f"/posts/{answer}/bookmark", note="")
+    bernd.reads("/inbox/given")
+    assert bernd.sees("wurden 2 Mal gemerkt")
+    bernd.sends(f"/posts/{gone}/delete")
+    bernd.reads("/inbox/given")
+    assert bernd.sees("wurde 1 Mal gemerkt")
+    with app.app_context(), transaction():
+        db.session.execute(delete(AreaMember).where(AreaMember.member_id == bernd.id))
+    bernd.reads("/inbox/given")
+    assert not bernd.sees("gemerkt")
+
+
 def test_pages_of_the_inbox_cost_few_statements(frieda: Person, jonas: Person, statements: list[str]) -> None:
     for number in range(3):
         answer = jonas.replies(frieda.asks(f"Frage {number}"), "Wir.")

@@ -6,9 +6,9 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from forum.db import db, transaction
+from forum.keys import LONG_AGO
 from forum.members.models import Member
 from forum.threads.models import CaughtUp, ReadMarker, Thread
-from forum.threads.unread import LONG_AGO
 from tests.cast import Person
 
 _UNTIL = re.compile(r'action="/unread">.*?name="until" value="(\d+)"', re.DOTALL)
@@ -136,6 +136,42 @@ def test_after_catching_up_a_new_reply_is_one_new_reply(frieda: Person, jonas: P
     assert jonas.reads(f"/threads/{thread}?unread", follow=False).location.endswith("?page=2#p32")
     page = jonas.reads(f"/threads/{thread}?page=2").text
     assert page.index('id="p31"') < page.index('id="new"') < page.index('id="p32"')
+
+
+def test_an_old_page_makes_nothing_unread_again(frieda: Person, jonas: Person) -> None:
+    thread = frieda.asks("Lang")
+    for n in range(44):
+        frieda.replies(thread, f"Beitrag {n}")
+    says_all_read(jonas)
+    frieda.replies(thread, "Ganz neu.")
+    for page in (1, 2):
+        jonas.reads(f"/threads/{thread}?page={page}")
+        jonas.reads("/unread")
+        assert jonas.sees("Lang <b>1 neu")
+        assert jonas.reads(f"/threads/{thread}?unread", follow=False).location.endswith("?page=3#p46")
+    jonas.reads(f"/threads/{thread}?page=3")
+    assert unread(jonas) == []
+
+
+def test_a_reply_that_is_deleted_is_not_new_and_is_so_again_when_it_is_back(frieda: Person, jonas: Person) -> None:
+    thread = frieda.asks("Frage")
+    jonas.reads(f"/threads/{thread}")
+    reply = frieda.replies(thread, "Ein Versehen.")
+    assert unread(jonas) == ["Frage"]
+    frieda.sends(f"/posts/{reply}/delete")
+    assert unread(jonas) == []
+    frieda.sends(f"/posts/{reply}/restore")
+    assert unread(jonas) == ["Frage"]
+    assert jonas.reads(f"/threads/{thread}?unread", follow=False).location.endswith("#p2")
+
+
+def test_what_was_read_before_it_was_deleted_is_not_new_when_it_is_back(frieda: Person, jonas: Person) -> None:
+    thread = frieda.asks("Frage")
+    reply = frieda.replies(thread, "Gelesen.")
+    jonas.reads(f"/threads/{thread}")
+    frieda.sends(f"/posts/{reply}/delete")
+    frieda.sends(f"/posts/{reply}/restore")
+    assert unread(jonas) == unread(frieda) == []
 
 
 def test_the_list_goes_on_beyond_what_the_count_looks_at(app: Flask, frieda: Person, jonas: Person) -> None:
