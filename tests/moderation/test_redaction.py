@@ -10,11 +10,14 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from forum import clock, files
+from forum.checks import examine
 from forum.config import Settings
 from forum.db import db, on_postgres, stored_files, transaction
 from forum.members.queries import viewer_by_email
 from forum.moderation.models import ModerationEntry
+from forum.outbox import run_due
 from forum.search.missed import note as note_missed
+from forum.search.queries import Wish, search
 from forum.threads import filing
 from forum.threads.drafts import Draft, save_draft
 from forum.threads.models import Attachment, Post, PostVersion, Thread, Upload
@@ -151,6 +154,35 @@ def test_it_is_gone_from_all_that_was_said_about_the_posts_wherever_they_stood(
     with app.app_context():
         kept = db.session.scalars(select(Draft.fields).where(Draft.form == "neu")).one()
         assert json.loads(kept["alts"]) == {"1": 'Die Tür von "[entfernt]"'}
+
+
+def test_it_is_found_no_more_at_once_and_leaves_the_index_beside_other_jobs(
+    app: Flask, settings: Settings, frieda: Person, jonas: Person, robert: Person, thread: int, post: int, work: Work
+) -> None:
+    answer = jonas.replies(thread, "Da hilft ein Anruf.")
+    work()
+    for redacted in (post, post_id(app, frieda.asks("Noch einmal", SAID), 1)):
+        assert redacts(robert, redacted) == 303
+        with app.app_context():
+            while run_due(beside=False):
+                pass
+    with app.app_context():
+        for words in (NAME, f"{NAME} Anruf"):  # by its text, and what stands in the same thread by its title
+            assert not found(jonas, words)
+        assert "to be built anew" in examine(settings).state["index"]
+        assert run_due(beside=True) == 2  # once for all that wait
+        assert "to be built anew" not in examine(settings).state["index"]
+        assert not run_due()
+    assert holding(app, settings) == []
+    assert answer
+
+
+def found(somebody: Person, words: str) -> bool:
+    viewer = viewer_by_email(f"{somebody.key}@weserufer.example")
+    assert viewer is not None
+    results = search(viewer, Wish(words)).found
+    assert not results.degraded
+    return bool(results.total) and not results.loosened
 
 
 def test_the_log_does_not_count_what_others_keep_to_themselves(
