@@ -18,7 +18,7 @@ from forum.members.queries import network
 from forum.practices.actions import amounts
 from forum.search.documents import standing_by_area
 from forum.search.engine import IndexDamaged
-from forum.search.handlers import engine, index_posts
+from forum.search.handlers import engine, index_posts, leave_no_words
 from forum.threads.actions import facts, shown_threads
 from forum.threads.models import Post, Thread
 
@@ -91,6 +91,8 @@ def _schema() -> tuple[dict[str, str], list[str]]:
 def _index() -> tuple[dict[str, str], list[str]]:
     status = engine().status()
     state = {"index": f"{status.documents} posts, {status.segments} parts, {status.bytes // 1000} kB"}
+    if outbox.anything_for(leave_no_words):
+        state["index"] += ", to be built anew without what was taken out"
     if not status.healthy:
         return state, [f"the search index is {status.problem}; the worker rebuilds it, or: forum search-index rebuild"]
     try:

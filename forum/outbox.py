@@ -12,14 +12,14 @@ workers never take the same job, nor two jobs of a handler that must be alone.
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, delete, func, or_, select, text, update
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, delete, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from forum import clock, failpoints
@@ -72,23 +72,29 @@ class Job(Base):
 
 @dataclass(frozen=True)
 class Handler:
-    """Who hears of events: takes up to `batch` of them at once; `alone` means one worker at a time."""
+    """Who hears of events: takes up to `batch` of them at once; `alone` means one worker at a time.
+
+    One that takes long is done `beside` the others, so that they need not wait.
+    """
 
     name: str
     act: Callable[[Sequence[Event]], None]
     batch: int
     alone: bool
+    beside: bool
 
 
 HANDLERS: dict[str, Handler] = {}
 HEARS: dict[str, list[str]] = {}
 
 
-def on(*names: str, batch: int = 1, alone: bool = False) -> Callable[[Callable[[Sequence[Event]], None]], Any]:
+def on(
+    *names: str, batch: int = 1, alone: bool = False, beside: bool = False
+) -> Callable[[Callable[[Sequence[Event]], None]], Any]:
     """Have a function hear of these events, after their transaction, in the worker."""
 
     def register(act: Callable[[Sequence[Event]], None]) -> Callable[[Sequence[Event]], None]:
-        handler = Handler(f"{act.__module__.removeprefix('forum.')}.{act.__name__}", act, batch, alone)
+        handler = Handler(f"{act.__module__.removeprefix('forum.')}.{act.__name__}", act, batch, alone, beside)
         HANDLERS[handler.name] = handler
         for name in names:
             HEARS.setdefault(name, []).append(handler.name)
@@ -126,9 +132,10 @@ class Lease:
 _lease: ContextVar[Lease | None] = ContextVar("lease", default=None)
 
 
-def run_due(lease_seconds: int = 60, most_failures: int = 10) -> int:
-    """Work off one batch of what is due; return how many jobs that were (0: nothing to do)."""
-    lease = _claim(lease_seconds)
+def run_due(lease_seconds: int = 60, most_failures: int = 10, beside: bool | None = None) -> int:
+    """Work off one batch of what is due, of what goes beside or of the rest; return how many jobs that were."""
+    names = [handler.name for handler in HANDLERS.values() if beside in (None, handler.beside)]
+    lease = _claim(lease_seconds, names)
     if lease is None:
         return 0
     with _held(lease):
@@ -168,16 +175,16 @@ def _held(lease: Lease) -> Iterator[None]:
         _lease.reset(token)
 
 
-def _claim(lease_seconds: int) -> Lease | None:
-    """Lease the oldest due job and, for handlers that take several, those of its kind that follow."""
+def _claim(lease_seconds: int, names: Collection[str]) -> Lease | None:
+    """Lease the oldest due job of these handlers and, for those that take several, those of its kind that follow."""
     now = clock.now()
-    if not _anything_due(now):
+    if not _anything_due(now, names):
         return None
     with transaction():
         if on_postgres():
             db.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
         _bury_poison(now)
-        first = db.session.scalar(_due(now).limit(1))
+        first = db.session.scalar(_due(now, names).limit(1))
         if first is None:
             return None
         handler = HANDLERS[first.handler]
@@ -208,27 +215,31 @@ def _together(first: Job, handler: Handler, now: datetime) -> Sequence[Job]:
     """The jobs that are done in one go; one that failed or crashed before goes alone, to harm no other."""
     if first.failures or first.lease is not None:
         return [first]
-    untried = _due(now).where(Job.handler == first.handler, Job.failures == 0, Job.lease.is_(None))
+    untried = _due(now, [first.handler]).where(Job.failures == 0, Job.lease.is_(None))
     return db.session.scalars(untried.limit(handler.batch)).all()
 
 
-def _anything_due(now: datetime) -> bool:
+def _anything_due(now: datetime, names: Collection[str]) -> bool:
     """Look before locking: an idle worker must not take the write lock twice a second."""
-    due = db.session.scalar(_due(now).with_only_columns(Job.id).limit(1))
+    due = db.session.scalar(_due(now, names).with_only_columns(Job.id).limit(1))
     db.session.rollback()
     return due is not None
 
 
-def _due(now: datetime) -> Any:
-    free = or_(Job.leased_until.is_(None), Job.leased_until <= now)
+def _due(now: datetime, names: Collection[str]) -> Any:
     busy = select(Job.handler).where(Job.leased_until > now).scalar_subquery()
     alone = [handler.name for handler in HANDLERS.values() if handler.alone]
     return (
         select(Job)
-        .where(Job.died_at.is_(None), Job.run_at <= now, free, Job.handler.in_(list(HANDLERS)))
+        .where(Job.died_at.is_(None), Job.run_at <= now, _free(now), Job.handler.in_(names))
         .where(or_(Job.handler.not_in(alone), Job.handler.not_in(busy)))
         .order_by(Job.run_at, Job.id)
     )
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    """Whether nobody is at work on a Job."""
+    return or_(Job.leased_until.is_(None), Job.leased_until <= now)
 
 
 def _bury_poison(now: datetime) -> None:
@@ -284,13 +295,13 @@ class Backlog:
 
 def backlog() -> Backlog:
     """Count the jobs, for `forum check`."""
-    alive = Job.died_at.is_(None)
+    alive, now = Job.died_at.is_(None), clock.now()
     row = db.session.execute(
         select(
             func.count().filter(alive),
             func.count().filter(alive, Job.failures > 0),
             func.count().filter(Job.died_at.is_not(None)),
-            func.min(Job.run_at).filter(alive, Job.run_at <= clock.now()),
+            func.min(Job.run_at).filter(alive, Job.run_at <= now, _free(now)),
         ).select_from(Job)
     ).one()
     return Backlog(*row)

@@ -64,6 +64,7 @@ def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
     meaning = _beside(app, stop, "meaning", _give_meaning, SECONDS_WITHOUT_MEANING)
     # A mail server that takes its time holds up neither jobs nor chores.
     mail = _beside(app, stop, "mail", partial(deliver_some, settings, stop), settings.worker_pause_seconds)
+    long_jobs = _beside(app, stop, "long jobs", partial(_run_due, settings, beside=True), settings.worker_pause_seconds)
     while not stop.is_set():
         with app.app_context():
             idle = not _step(settings, chores)
@@ -71,6 +72,7 @@ def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
             stop.wait(settings.worker_pause_seconds)
     meaning.join()
     mail.join(SECONDS_TO_LEAVE)  # what a silent server was handed is sent again after the next start
+    long_jobs.join(SECONDS_TO_LEAVE)  # one that is not done by then begins anew
 
 
 def _beside(app: Flask, stop: threading.Event, name: str, act: Callable[[], int], pause: float) -> threading.Thread:
@@ -125,17 +127,21 @@ def _forget_uploads(settings: Settings) -> None:
 def work_off(settings: Settings) -> int:
     """Do all jobs that are due now, then send what is due; return how many jobs there were. For commands and tests."""
     done = 0
-    while count := outbox.run_due(settings.job_lease_seconds, settings.job_attempts):
+    while count := _run_due(settings):
         done += count
     while deliver_some(settings):
         pass
     return done
 
 
+def _run_due(settings: Settings, beside: bool | None = None) -> int:
+    return outbox.run_due(settings.job_lease_seconds, settings.job_attempts, beside=beside)
+
+
 def _step(settings: Settings, chores: list[Chore]) -> bool:
     """One batch of jobs, or the chores that are due; whether there may be more to do at once."""
     try:
-        return outbox.run_due(settings.job_lease_seconds, settings.job_attempts) > 0 or _look_after(chores)
+        return _run_due(settings, beside=False) > 0 or _look_after(chores)
     except Exception:
         # Out of disk, database away: the jobs are still there, so try again instead of dying.
         log.exception("the worker stumbled and goes on")

@@ -116,6 +116,25 @@ def test_a_silent_mail_server_holds_up_no_job(app: Flask, settings: Settings) ->
             server.patience.set()
 
 
+def test_a_long_job_holds_up_no_other(app: Flask, quick: Settings) -> None:
+    heard: list[int] = []
+    began, enough = threading.Event(), threading.Event()
+
+    @outbox.on("index.grew", beside=True)
+    def take_long(_events: Sequence[Event]) -> None:
+        began.set()
+        assert enough.wait(20)
+
+    outbox.on("bell.rang")(lambda events: heard.extend(event.subject_id for event in events))
+    with app.app_context(), transaction():
+        outbox.record("index.grew", 1, None)
+    with at_work(app, quick):
+        assert began.wait(20)
+        tell(app, 1)
+        until(lambda: heard == [1])
+        enough.set()
+
+
 def test_the_present_job_is_finished_before_the_worker_stops(app: Flask, quick: Settings) -> None:
     began, heard = threading.Event(), []
 
@@ -142,11 +161,11 @@ def test_the_worker_goes_on_when_the_database_was_away(
     looked: list[int] = []
     run_due = outbox.run_due
 
-    def run(*how: int) -> int:
+    def run(*how: int, beside: bool) -> int:
         if away.is_set():
             looked.append(1)
             raise OSError("database is away")
-        return run_due(*how)
+        return run_due(*how, beside=beside)
 
     monkeypatch.setattr(outbox, "run_due", run)
     away.set()

@@ -13,7 +13,7 @@ from forum.cli import named
 from forum.cli.doors import READABLE, as_json, forum, in_app, said, settings
 from forum.search import evaluation
 from forum.search import handlers as index
-from forum.search.documents import all_documents, standing_by_area
+from forum.search.documents import standing_by_area
 from forum.search.queries import Wish
 from forum.search.queries import search as find
 from forum.search.vectors import vectors
@@ -75,9 +75,9 @@ def index_rebuild() -> None:
     """Build the index anew beside the old one, and swap."""
     total = sum(tally.documents for tally in standing_by_area().values())
     with progress("index", total) as bar:
-        index.engine().rebuild(all_documents(), bar.reach)
+        posts = index.rebuild(bar.reach)
         bar.reach(total)
-    click.echo(f"{index.engine().status().documents} posts indexed")
+    click.echo(f"{posts} posts indexed")
 
 
 @search_index.command("status")

@@ -29,6 +29,7 @@ from forum.outbox import Event, on
 from forum.practices.models import Mark
 from forum.text import mentioned
 from forum.threads.models import Post, PostVersion, Thread
+from forum.threads.queries import standing_thread
 
 # What an act on a question without a name is told as.
 OF_HELD: Mapping[str, NotificationKind] = {"publish": "published", "return": "returned"}
@@ -139,7 +140,9 @@ def carry_watches(events: Sequence[Event]) -> None:
     """
     for event in events:
         with transaction():
-            _carry_watches(event.ids["from_thread_id"], event.subject_id, all_levels=event.name == "thread.split")
+            target = standing_thread(event.subject_id)
+            split = event.name == "thread.split" and target == event.subject_id
+            _carry_watches(event.ids["from_thread_id"], target, all_levels=split)
 
 
 @on("name.opened", batch=50)

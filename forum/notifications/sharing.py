@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import Select, bindparam, func, or_, select
 
 from forum import clock, outbox
 from forum.areas.models import Area
 from forum.db import AnyRow, AnySelect, db, lock, read
 from forum.errors import Invalid, require
 from forum.members.models import Member, Viewer
+from forum.moderation.redaction import Change, clears
 from forum.notifications.inbox import notify
 from forum.notifications.models import LONGEST_SHARED, Share
 from forum.text import tidy
@@ -51,6 +52,13 @@ def share(actor: Viewer, post: Post, to: str, line: str) -> Sequence[str]:
     )  # fmt: skip
     outbox.record("post.shared", post.id, actor.id, share_id=row.id)
     return list(members.values())
+
+
+@clears
+def clear_lines(post_ids: Select[int], change: Change) -> None:
+    """Change what members said when they pointed to these posts."""
+    for row in db.session.scalars(select(Share).where(Share.post_id.in_(post_ids))):
+        row.line = change(row.line)
 
 
 def _named(actor: Viewer, to: str) -> dict[int, str]:

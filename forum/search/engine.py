@@ -16,6 +16,7 @@ State = Literal["recommended", "helpful", "solved", "outcome", "unanswered"]
 STATES: tuple[State, ...] = get_args(State)
 Sort = Literal["relevance", "date"]
 Progress = Callable[[int], None]
+Overtaken = Callable[[], None]
 
 
 class IndexDamaged(Exception):
@@ -27,7 +28,7 @@ class IndexDamaged(Exception):
 
 
 class IndexBusy(Exception):
-    """Somebody else is writing, perhaps a rebuild: try again later."""
+    """Somebody else is writing, or building the index anew: try again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +241,13 @@ class Engine(Protocol):
         """All words as they are written, and in how many places: for learning. Raises IndexDamaged."""
         ...
 
-    def rebuild(self, documents: Iterable[Document], progress: Progress | None = None) -> None:
-        """Learn the words of the old index, write everything anew beside it and swap. Raises IndexBusy."""
+    def rebuild(
+        self, documents: Iterable[Document], progress: Progress | None = None, overtaken: Overtaken | None = None
+    ) -> None:
+        """Learn the words of the old index, write everything anew beside it and swap. Raises IndexBusy.
+
+        Meanwhile the old one can be written: then `overtaken` is called before the swap, since the new one lacks that.
+        """
 
     def status(self) -> Status: ...
 

@@ -31,7 +31,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from forum.db import Base
-from forum.search.engine import Document, IndexBusy, IndexDamaged, Progress, Status
+from forum.search.engine import Document, IndexBusy, IndexDamaged, Overtaken, Progress, Status
 from forum.search.german import German
 from forum.search.postings import ROW, Item, Mask, Old, Rows, as_one, batch_of, batches, worth_merging
 from forum.search.segmented import Read, SegmentedEngine, version
@@ -44,7 +44,7 @@ BLOCK_BYTES = 1_900
 BYTES_KEPT = 64 * 1024 * 1024
 TIMES_TO_LOOK_AGAIN = 5
 
-_WRITE_LOCK = 4_730_004
+_WRITE_LOCK, _REBUILD_LOCK = 4_730_004, 4_730_005
 _HEAD = struct.Struct("<II")
 _SEAL = struct.Struct("<I")
 
@@ -275,9 +275,12 @@ class PostgresEngine(SegmentedEngine[StoredView]):
         self._blocks = Blocks(database)
         self._renewing = threading.Lock()
 
-    def rebuild(self, documents: Iterable[Document], progress: Progress | None = None) -> None:
+    def rebuild(
+        self, documents: Iterable[Document], progress: Progress | None = None, overtaken: Overtaken | None = None
+    ) -> None:
         """Segment by segment, each in a short transaction; nobody sees them before the swap."""
-        with self._alone() as cursor:
+        with self._alone(_REBUILD_LOCK) as cursor:
+            before = _stamp_if_any(cursor)
             german = German(self._learned())
             generation = secrets.token_hex(8)
             cursor.execute(_SWEEP)
@@ -286,7 +289,10 @@ class PostgresEngine(SegmentedEngine[StoredView]):
                     _write_segment(cursor, generation, batch.rows, batch.items())
                 learned = _sealed(german.lexicon.dumps().encode())
                 said = {"generation": generation, "stamp": secrets.token_hex(8), "version": version()}
-                cursor.execute(_SWAP, {**said, "words": learned})
+                with _holding(cursor, _WRITE_LOCK):
+                    if overtaken and _stamp_if_any(cursor) != before:
+                        overtaken()
+                    cursor.execute(_SWAP, {**said, "words": learned})
             finally:
                 with suppress(psycopg.OperationalError):  # whoever builds next sweeps
                     cursor.execute(_SWEEP)
@@ -383,20 +389,25 @@ class PostgresEngine(SegmentedEngine[StoredView]):
             cursor.execute(_COMMIT, (secrets.token_hex(8),))
 
     @contextmanager
-    def _alone(self) -> Iterator[Cursor]:
+    def _alone(self, key: int = _WRITE_LOCK) -> Iterator[Cursor]:
         """A connection that holds the lock: whoever loses it can no longer write either."""
-        with _connected(self._database) as cursor:
-            try:
-                with cursor.connection.transaction():
-                    cursor.execute(f"SET LOCAL lock_timeout = '{SECONDS_TO_WAIT_FOR_WRITING * 1000:.0f}ms'")
-                    cursor.execute("SELECT pg_advisory_lock(%s)", (_WRITE_LOCK,))
-            except psycopg.errors.LockNotAvailable:
-                raise IndexBusy from None
-            try:
-                yield cursor
-            finally:
-                with suppress(psycopg.OperationalError):  # a lost connection has let go of it
-                    cursor.execute("SELECT pg_advisory_unlock(%s)", (_WRITE_LOCK,))
+        with _connected(self._database) as cursor, _holding(cursor, key):
+            yield cursor
+
+
+@contextmanager
+def _holding(cursor: Cursor, key: int) -> Iterator[None]:
+    try:
+        with cursor.connection.transaction():
+            cursor.execute(f"SET LOCAL lock_timeout = '{SECONDS_TO_WAIT_FOR_WRITING * 1000:.0f}ms'")
+            cursor.execute("SELECT pg_advisory_lock(%s)", (key,))
+    except psycopg.errors.LockNotAvailable:
+        raise IndexBusy from None
+    try:
+        yield
+    finally:
+        with suppress(psycopg.OperationalError):  # a lost connection has let go of it
+            cursor.execute("SELECT pg_advisory_unlock(%s)", (key,))
 
 
 @contextmanager
@@ -410,6 +421,13 @@ def _connected(database: Database) -> Iterator[Cursor]:
 
 def _stamp(cursor: Cursor) -> Stamp:
     return _stamp_in(cursor.execute(_STATE).fetchone())
+
+
+def _stamp_if_any(cursor: Cursor) -> Stamp | None:
+    """None of an index that cannot be written."""
+    with suppress(IndexDamaged):
+        return _stamp(cursor)
+    return None
 
 
 def _stamp_in(row: Sequence[Any] | None) -> Stamp:

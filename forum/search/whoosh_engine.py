@@ -7,7 +7,8 @@ Whoosh keeps rows, terms, segments, deletions and commits. What a term's posting
     index/g-0007/          a Whoosh index; never mapped into memory: a truncated map kills the process
     index/g-0007/words.txt the words of the network that its compounds are split by
     index/g-0007/sums.json checksums, because Whoosh notices some damage late and some never
-    index/write.lock       one writer, rebuild included; the kernel frees it when a process dies
+    index/write.lock       one writer, and one who swaps; the kernel frees it when a process dies
+    index/rebuild.lock     one who builds the index anew
 """
 
 import errno
@@ -33,7 +34,7 @@ from whoosh.filedb.filetables import HashReader
 from whoosh.util.filelock import FileLock, try_for
 
 from forum import failpoints
-from forum.search.engine import Document, IndexBusy, IndexDamaged, Progress, Status
+from forum.search.engine import Document, IndexBusy, IndexDamaged, Overtaken, Progress, Status
 from forum.search.german import German
 from forum.search.postings import ROW, Batch, Item, Mask, Old, Rows, as_one, batch_of, batches, worth_merging
 from forum.search.segmented import Read, SegmentedEngine, version
@@ -227,17 +228,23 @@ class WhooshEngine(SegmentedEngine[StoredView]):
         # Segments share open files with a position each; searching is Python work anyway, so one at a time.
         self._reading = threading.RLock()
 
-    def rebuild(self, documents: Iterable[Document], progress: Progress | None = None) -> None:
+    def rebuild(
+        self, documents: Iterable[Document], progress: Progress | None = None, overtaken: Overtaken | None = None
+    ) -> None:
         self._generations.folder.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        with self._alone("rebuild.lock"):
+            before = self._commit()
             german = German(self._learned())
             self._generations.sweep()
             generation = self._generations.new()
             try:
                 _fill(generation, german, documents, progress)
                 failpoints.reach("index.filled")
-                self._generations.use(generation)
-                failpoints.reach("index.in_use")
+                with self._alone():
+                    if overtaken and self._commit() != before:
+                        overtaken()
+                    self._generations.use(generation)
+                    failpoints.reach("index.in_use")
             finally:
                 self._generations.sweep()
 
@@ -257,9 +264,9 @@ class WhooshEngine(SegmentedEngine[StoredView]):
             _sum_up(folder)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self, name: str = "write.lock") -> Iterator[None]:
         try:
-            lock = FileLock(str(self._generations.folder / "write.lock"))
+            lock = FileLock(str(self._generations.folder / name))
             acquired = try_for(lock.acquire, timeout=SECONDS_TO_WAIT_FOR_WRITING)
         except FileNotFoundError:
             raise IndexDamaged("missing") from None
@@ -269,6 +276,13 @@ class WhooshEngine(SegmentedEngine[StoredView]):
             yield
         finally:
             lock.release()
+
+    def _commit(self) -> tuple[str, int] | None:
+        """The last one that was made; none to an index that cannot be written."""
+        with suppress(IndexDamaged, OSError):
+            folder = self._generations.in_use()
+            return folder.name, _latest_commit(folder)
+        return None
 
     def _asked(self, ask: Callable[[StoredView], Read]) -> Read:
         with self._reading:

@@ -5,11 +5,27 @@ changed meanwhile it gets a row of its own, so that no text takes the place of o
 Nothing is recorded: what somebody has not said is no event.
 """
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import JSON, ForeignKey, UniqueConstraint, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ForeignKey,
+    String,
+    UniqueConstraint,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from forum import clock
@@ -123,6 +139,20 @@ def follow(source_id: int, target_id: int) -> None:
     """Have what was written to one thread wait in the one it was merged into."""
     there = f"thread:{target_id}"
     db.session.execute(update(Draft).where(Draft.place == f"thread:{source_id}").values(place=there))
+
+
+def clear(thread_ids: Collection[int], change: Callable[[str], str]) -> None:
+    """Change the words of all that was written to these threads or is to become of posts in them."""
+    in_threads = select(literal("thread:") + cast(Thread.id, String)).where(Thread.id.in_(thread_ids))
+    of_posts = select(literal("post:") + cast(Post.id, String)).where(Post.thread_id.in_(thread_ids))
+    for draft in db.session.scalars(select(Draft).where(Draft.place.in_(union_all(in_threads, of_posts)))):
+        fields = {name: change(words) if name in _WORDS else words for name, words in draft.fields.items()}
+        if "alts" in fields:
+            fields["alts"] = json.dumps(
+                {number: change(alt) for number, alt in json.loads(fields["alts"]).items()}, ensure_ascii=False
+            )
+        if fields != draft.fields:
+            draft.fields, draft.version = fields, draft.version + 1
 
 
 def save_draft(actor: Viewer, place: str, form: str, seen: str, fields: Mapping[str, str]) -> Draft | None:

@@ -13,7 +13,9 @@ from forum.checks import examine
 from forum.config import Settings
 from forum.db import db, transaction
 from forum.members.models import Member
+from forum.notifications.handlers import carry_watches
 from forum.notifications.models import ThreadWatch
+from forum.outbox import Event
 from forum.practices.models import Mark
 from forum.threads.models import Post, ReadMarker, Thread
 from forum.transfer.export import export
@@ -208,6 +210,20 @@ def test_marks_watches_and_who_asked_follow(
         assert dict(db.session.execute(watching).all()) == {frieda.id: "notify", aylin.id: "notify"}
     frieda.reads(f"/threads/{mould}")
     assert frieda.sees("Empfohlen für: feuchte Wände")
+
+
+def test_who_follows_goes_along_when_a_merge_is_heard_of_after_the_next(
+    app: Flask, robert: Person, jonas: Person, anke: Person, mould: int, damp: int, work: Work
+) -> None:
+    anke.sends(f"/threads/{damp}/watch", level="notify")
+    third = jonas.asks("Nasser Keller")
+    merges(robert, damp, mould)
+    merges(robert, mould, third)
+    with app.app_context():
+        merged = select(Event).where(Event.name == "thread.merged").order_by(Event.id.desc())
+        carry_watches(db.session.scalars(merged).all())
+        assert db.session.get_one(ThreadWatch, (anke.id, third)).level == "notify"
+    work()
 
 
 def test_an_old_form_and_an_old_link_lead_to_the_new_place(

@@ -1,5 +1,6 @@
 """A passage is taken out for good: afterwards it stands nowhere, neither on a page nor in a file of ours."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,13 +9,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
-from forum import files
+from forum import clock, files
+from forum.checks import examine
 from forum.config import Settings
-from forum.db import db, on_postgres, transaction
+from forum.db import db, on_postgres, stored_files, transaction
+from forum.members.queries import viewer_by_email
 from forum.moderation.models import ModerationEntry
+from forum.outbox import run_due
 from forum.search.missed import note as note_missed
+from forum.search.queries import Wish, search
 from forum.threads import filing
-from forum.threads.models import Attachment, Post, PostVersion, Thread
+from forum.threads.drafts import Draft, save_draft
+from forum.threads.models import Attachment, Post, PostVersion, Thread, Upload
+from forum.threads.opening import NameOpening
 from forum.transfer.export import export
 from tests.cast import Person, post_id
 from tests.mailbox import Mailbox
@@ -102,6 +109,109 @@ def test_it_is_gone_from_everywhere(
     with app.app_context():
         assert db.session.scalars(select(Attachment)).all() == []
         assert db.session.get_one(Thread, thread).slug == "entfernt"
+
+
+def test_it_is_gone_from_all_that_was_said_about_the_posts_wherever_they_stood(
+    app: Flask, settings: Settings, frieda: Person, jonas: Person, robert: Person, thread: int, post: int, work: Work
+) -> None:
+    """The thread was merged twice; all that members and facilitators said about it named the client."""
+    robert.sends(f"/threads/{thread}/moderate", act="lock", reason=f"{NAME} ist genannt.")
+    jonas.sends(f"/posts/{post}/share", to="Aylin Kaya", line=f"Kennst du {NAME}?")
+    jonas.sends(f"/posts/{post}/bookmark", note=f"Wegen {NAME}")
+    jonas.reads(f"/posts/{post}/flag")
+    jonas.sends(f"/posts/{post}/flag", why="confidential", words=f"Da steht {NAME}.")
+    kept = {"title": f"Zu {NAME}", "body": f"Kenne {NAME}.", "alts": json.dumps({"1": f'Die Tür von "{NAME}"'})}
+    with app.app_context(), transaction():
+        viewer = viewer_by_email("jonas@weserufer.example")
+        assert viewer is not None
+        save_draft(viewer, f"thread:{thread}", "neu", "", kept)
+        save_draft(viewer, f"post:{post}", "anders", "", {"body": f"Nicht {NAME}!", "version": "1"})
+        db.session.add(NameOpening(thread_id=thread, asked_by_id=1, asked_why=f"{NAME}?", asked_at=clock.now()))
+    second = frieda.asks(f"Noch einmal {NAME}", "Die Nachbarn fragen.")
+    third = frieda.asks("Wohin damit?", "Der Keller ist voll.")
+    for source, target in ((thread, second), (second, third)):
+        robert.reads(f"/threads/{source}/merge")
+        robert.sends(f"/threads/{source}/merge", into=str(target), reason=f"Beide nennen {NAME}.")
+    answer = jonas.replies(third, "Ein Brief an sie liegt bei.")
+    with app.app_context(), transaction():
+        filing.attach(answer, "wilhelmine_quarkbrodt.pdf", "application/pdf", 9, "0" * 64, alt=f"Brief an {NAME}")
+        db.session.add(Upload(
+            member_id=jonas.id, name="wilhelmine_quarkbrodt.pdf", media_type="application/pdf", size=9,
+            digest="0" * 64, created_at=clock.now(),
+        ))  # fmt: skip
+    robert.sends("/moderation/digest", text=f"Bitte nicht mehr von {NAME} schreiben.")
+    jonas.reads(f"/threads/{third}")
+    assert jonas.sees(f"„Was tun mit {NAME}?“")
+    assert redacts(robert, post) == 200
+    assert robert.sees("wilhelmine_quarkbrodt.pdf")
+    assert redacts(robert, post, asked="1", also=[str(answer)]) == 303
+    work()
+    # What is not about a post of the thread remains, as docs/operating.md says.
+    assert set(holding(app, settings)) - {"forum.db"} == {"digest_line"}
+    jonas.reads(f"/threads/{third}")
+    assert jonas.sees("„Was tun mit [entfernt]?“")
+    assert jonas.sees("[entfernt] 1.pdf")
+    with app.app_context():
+        kept = db.session.scalars(select(Draft.fields).where(Draft.form == "neu")).one()
+        assert json.loads(kept["alts"]) == {"1": 'Die Tür von "[entfernt]"'}
+
+
+def test_it_is_found_no_more_at_once_and_leaves_the_index_beside_other_jobs(
+    app: Flask, settings: Settings, frieda: Person, jonas: Person, robert: Person, thread: int, post: int, work: Work
+) -> None:
+    answer = jonas.replies(thread, "Da hilft ein Anruf.")
+    work()
+    for redacted in (post, post_id(app, frieda.asks("Noch einmal", SAID), 1)):
+        assert redacts(robert, redacted) == 303
+        with app.app_context():
+            while run_due(beside=False):
+                pass
+    with app.app_context():
+        for words in (NAME, f"{NAME} Anruf"):  # by its text, and what stands in the same thread by its title
+            assert not found(jonas, words)
+        assert "to be built anew" in examine(settings).state["index"]
+        assert run_due(beside=True) == 2  # once for all that wait
+        assert "to be built anew" not in examine(settings).state["index"]
+        assert not run_due()
+    assert holding(app, settings) == []
+    assert answer
+
+
+def found(somebody: Person, words: str) -> bool:
+    viewer = viewer_by_email(f"{somebody.key}@weserufer.example")
+    assert viewer is not None
+    results = search(viewer, Wish(words)).found
+    assert not results.degraded
+    return bool(results.total) and not results.loosened
+
+
+def test_the_log_does_not_count_what_others_keep_to_themselves(
+    app: Flask, jonas: Person, robert: Person, post: int
+) -> None:
+    jonas.sends(f"/posts/{post}/bookmark", note=f"Wegen {NAME}")
+    redacts(robert, post)
+    with app.app_context():
+        assert db.session.scalars(select(ModerationEntry)).one().after["places"] == 4
+
+
+def test_a_file_that_is_removed_is_gone_for_who_brought_it_too(
+    app: Flask, settings: Settings, frieda: Person, jonas: Person, robert: Person, post: int, thread: int
+) -> None:
+    jonas.reads(f"/threads/{thread}")
+    brief = (io.BytesIO(b"Ein Brief"), "brief.txt")
+    jonas.sends(f"/threads/{thread}/posts", body=f"> {SAID}\n\nAnbei.", files=[brief])
+    with app.app_context():
+        upload, file = db.session.scalars(select(Upload.id)).one(), db.session.scalars(select(Attachment)).one()
+        number, quoted = file.id, file.post_id
+    assert jonas.reads(f"/uploads/{upload}/brief.txt").status_code == 200
+    assert redacts(frieda, post) == 303  # the post and its file are Jonas's: nothing is offered
+    redacts(robert, quoted)
+    assert robert.sees("2 · brief.txt")
+    assert redacts(robert, quoted, asked="1", files=[str(number)]) == 303
+    assert jonas.reads(f"/uploads/{upload}/brief.txt").status_code == 404
+    with app.app_context():
+        assert db.session.scalars(select(Attachment)).all() == []
+        assert stored_files([files.store(settings.instance / "files", b"Ein Brief")]) == set()
 
 
 def _file(app: Flask) -> int:

@@ -389,6 +389,26 @@ def test_a_rebuild_replaces_everything_and_tells_how_far_it_is(engine: Engine) -
     assert search(engine, "Geruch").total == 1200
 
 
+def test_what_is_put_during_a_rebuild_is_found_at_once_and_said_to_be_missing_after_it(engine: Engine) -> None:
+    engine.put(the_forum())
+    told: list[int] = []
+
+    def posts_while_others_write() -> Iterator[Document]:
+        yield post(1, "Geruch")
+        engine.put([post(9, "Lärm")])
+        assert keys(search(engine, "Lärm")) == [9]
+
+    def overtaken() -> None:
+        told.append(search(engine, "Räumung").total)
+
+    engine.rebuild(posts_while_others_write(), overtaken=overtaken)
+    assert told == [3]  # once, before the swap
+    assert search(engine, "Lärm").total == 0
+    assert keys(search(engine, "Geruch")) == [1]
+    engine.rebuild([post(1, "Geruch")], overtaken=overtaken)
+    assert told == [3]
+
+
 def test_a_rebuild_that_fails_leaves_the_old_index_as_it_was(engine: Engine) -> None:
     engine.put(the_forum())
 

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
@@ -21,7 +21,7 @@ from forum.practices import actions as practices
 from forum.search import handlers
 from forum.search.compounds import Lexicon
 from forum.search.documents import all_documents
-from forum.search.engine import Engine
+from forum.search.engine import Document, Engine
 from forum.search.german import German
 from forum.search.postgres_engine import PostgresEngine
 from forum.search.postings import ROW, batch_of
@@ -161,6 +161,26 @@ def test_a_job_that_runs_again_puts_what_is_there_now(app: Flask, jonas: Person,
     with app.app_context():
         handlers.index_posts(events)
     assert answer not in indexed(app)
+
+
+def test_a_reply_during_a_rebuild_is_found_at_once_and_afterwards(
+    app: Flask, jonas: Person, answer: int, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work()
+
+    def documents_while_jonas_edits() -> Iterator[Document]:
+        yield from list(all_documents())
+        jonas.sends(f"/posts/{answer}/edit", body="Ein Anruf beim Gesundheitsamt.", version="1")
+        work()
+        assert found(jonas, "Gesundheitsamt")
+
+    monkeypatch.setattr(handlers, "all_documents", documents_while_jonas_edits)
+    with app.app_context():
+        handlers.rebuild()
+    work()
+    assert found(jonas, "Gesundheitsamt")
+    assert not found(jonas, "handschriftliche Karte")
+    assert indexed(app) == standing(app)
 
 
 # Drift
