@@ -1,6 +1,6 @@
 """What is done with files of posts: those that wait for their post, and those that hang on one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -77,33 +77,47 @@ def checked_alt(alt: str) -> str:
     return " ".join(tidy(alt).split())[:LONGEST_ALT]
 
 
-def hang(member: Viewer, post: Post, files: Files, protected: bool = False) -> bool:
-    """Hang a member's own uploads on a post, each once; whether there were any. None tells who asked without a name."""
+@dataclass(frozen=True)
+class Refiling:
+    """What was found possible with a post's files, and is not done yet."""
+
+    files: Files = NO_FILES
+    here: Sequence[Attachment] = ()
+    uploads: Sequence[Upload] = ()
+
+
+def checked_files(member: Viewer, files: Files, post: Post | None = None) -> Refiling:
+    """What is to become of a post's files, if all of it can; a form that comes back finds them as they were."""
     uploads = uploads_of(member, files.added)
     if len(uploads) < len(files.added):
         raise Invalid("upload_gone", "files")
-    here = attachments_of(post.id) if uploads else ()
-    if len(here) + len(uploads) > files.most:
+    here = attachments_of(post.id) if post and (files.added or files.described or files.removed) else ()
+    if uploads and len(uploads) + sum(one.id not in files.removed for one in here) > files.most:
         raise Invalid("files_many", "files", most=files.most)
-    known = {(one.digest, one.name) for one in here}
-    for one in uploads:
-        if (one.digest, one.name) not in known:
-            known.add((one.digest, one.name))
-            alt = files.added[one.id]
-            attach(post.id, one.name, one.media_type, one.size, one.digest, alt, one.width, one.height)
-        if protected:
-            db.session.delete(one)
-    return bool(uploads)
+    return Refiling(files, here, uploads)
 
 
-def refile(post: Post, files: Files) -> bool:
-    """Take files from a post and say anew what its pictures show; whether anything changed."""
-    here = attachments_of(post.id) if files.removed or files.described else ()
-    for one in here:
-        if one.id in files.removed:
+def refile(post: Post, wanted: Refiling, protected: bool = False) -> bool:
+    """Take files from a post, say anew what its pictures show, and hang uploads on it, each once.
+
+    Whether anything changed. Of uploads, none is left that tells who asked without a name.
+    """
+    for one in wanted.here:
+        if one.id in wanted.files.removed:
             db.session.delete(one)
         else:
-            one.alt = checked_alt(files.described.get(one.id, one.alt))
-    changed = any(db.session.is_modified(one) or one in db.session.deleted for one in here)
-    db.session.flush()
-    return changed
+            one.alt = checked_alt(wanted.files.described.get(one.id, one.alt))
+    changed = any(db.session.is_modified(one) or one in db.session.deleted for one in wanted.here)
+    db.session.flush()  # a file that was taken away may come again
+    known = {(one.digest, one.name) for one in wanted.here if one.id not in wanted.files.removed}
+    for upload in wanted.uploads:
+        if (upload.digest, upload.name) not in known:
+            known.add((upload.digest, upload.name))
+            _hang(post, upload, wanted.files.added[upload.id])
+        if protected:
+            db.session.delete(upload)
+    return changed or bool(wanted.uploads)
+
+
+def _hang(post: Post, one: Upload, alt: str) -> None:
+    attach(post.id, one.name, one.media_type, one.size, one.digest, alt, one.width, one.height)

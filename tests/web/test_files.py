@@ -17,7 +17,7 @@ from forum.areas.models import Area
 from forum.config import Settings
 from forum.db import db, stored_files, transaction
 from forum.search.attachments import AttachmentText
-from forum.threads.models import Attachment, Post, Upload
+from forum.threads.models import Attachment, Post, ReadMarker, Upload
 from forum.worker import _forget_uploads
 from tests.cast import Person, post_id
 from tests.mailbox import Mailbox
@@ -277,6 +277,38 @@ def test_the_author_takes_files_away_and_says_anew_what_they_show(
     assert frieda.reads(f"/files/{paper.id}/b.pdf").status_code == 404
     with app.app_context():
         assert db.session.get_one(Post, post).version == 2
+
+
+def test_what_is_refused_leaves_the_files_as_they_were(app: Flask, jonas: Person, thread: int) -> None:
+    """One of ten files is to go and two are to come: that is one too many, and the one is still ticked."""
+    answers(jonas, thread, *(brings(b"%d" % n, f"{n}.txt") for n in range(10)))
+    post, tenants = post_id(app, thread, 2), kept(app)[0]
+    edit, fields = f"/posts/{post}/edit", {"body": "Anbei.", "version": "1"}
+    jonas.reads(edit)
+    brought = [brings(b"neu", "neu.txt"), brings(b"mehr", "mehr.txt")]
+    page = jonas.sends(edit, **fields, remove=f"a{tenants.id}", files=brought)
+    assert page.status_code == 422
+    assert f'value="a{tenants.id}" checked' in page.text
+    new = numbers(page.text)
+    assert len(new) == 2
+    jonas.sends(edit, **fields, upload=new, remove=[f"a{tenants.id}", f"u{new[1]}"])
+    assert [one.name for one in kept(app)] == [*(f"{n}.txt" for n in range(1, 10)), "neu.txt"]
+
+
+def test_a_reply_that_is_refused_for_its_files_is_not_shown_as_written(app: Flask, jonas: Person, thread: int) -> None:
+    page = answers(jonas, thread, upload=987, body="Ein Merkblatt.", status=422)
+    assert page.count("Ein Merkblatt.") == 1
+    jonas.reads(f"/threads/{thread}")
+    with app.app_context():
+        assert db.session.scalars(select(ReadMarker.number).where(ReadMarker.member_id == jonas.id)).all() == [1]
+
+
+def test_a_file_that_was_taken_away_may_come_again(app: Flask, jonas: Person, thread: int) -> None:
+    answers(jonas, thread, brings(pdf("x"), "a.pdf"))
+    post, (paper,) = post_id(app, thread, 2), kept(app)
+    fields = {"body": "Anbei.", "version": "1", "remove": f"a{paper.id}"}
+    jonas.sends(f"/posts/{post}/edit", files=[brings(pdf("x"), "a.pdf")], **fields)
+    assert [one.name for one in kept(app)] == ["a.pdf"]
 
 
 def test_who_was_slower_changes_no_files(app: Flask, jonas: Person, robert: Person, thread: int) -> None:
