@@ -165,6 +165,29 @@ def test_a_file_that_is_refused_stops_nothing_but_says_why(app: Flask, jonas: Pe
     assert [one.name for one in kept(app)] == ["gut.pdf"]
 
 
+@pytest.mark.parametrize("address", ["reply", "thread", "edit"])
+def test_a_preview_says_which_file_was_refused(app: Flask, frieda: Person, thread: int, address: str) -> None:
+    address = {
+        "reply": f"/threads/{thread}/posts", "thread": "/areas/vermuellung/new",
+        "edit": f"/posts/{post_id(app, thread, 1)}/edit",
+    }[address]  # fmt: skip
+    fields = {"kind": "question", "title": "Titel", "body": "Anbei.", "version": "1", "preview": "1"}
+    page = frieda.sends(address, **fields, files=[brings(b"MZ\x90\0\3", "a.exe"), brings(pdf("x"), "b.pdf")])
+    assert page.status_code == 200
+    assert "a.exe: Möglich sind Bilder, PDF" in page.text
+    assert len(numbers(page.text)) == 1
+
+
+def test_a_draft_is_saved_and_says_which_file_was_refused(jonas: Person, thread: int) -> None:
+    fields = {"place": f"thread:{thread}", "send_key": "k", "body": "Bald."}
+    page = jonas.sends("/drafts", **fields, files=[brings(b"MZ\x90\0\3", "a.exe"), brings(pdf("x"), "b.pdf")])
+    assert page.status_code == 422
+    assert "a.exe: Möglich sind Bilder, PDF" in page.text
+    page = jonas.reads(f"/threads/{thread}")
+    assert jonas.sees("Bald.")
+    assert len(numbers(page.text)) == 1
+
+
 def test_a_full_disk_costs_nobody_the_text(
     app: Flask, settings: Settings, jonas: Person, thread: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
