@@ -1,6 +1,7 @@
 """Whatever is sent: a sentence in the reader's language, the text kept where there was one, and never a 500."""
 
 import html
+import io
 import itertools
 import json
 import re
@@ -13,7 +14,7 @@ import time_machine
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from werkzeug.test import TestResponse
 
 from forum import i18n
@@ -353,6 +354,20 @@ def test_three_megabytes_are_too_much(app: Flask, thing: Thing) -> None:
         assert said("too_large") in german(answer)
         many = {"csrf_token": frieda.token, **{f"f{n}": "x" for n in range(2000)}}
         assert frieda.asks("POST", where, data=many, content_type="multipart/form-data").status_code == 413
+
+
+def test_only_a_members_form_may_be_large(app: Flask, thing: Thing) -> None:
+    """Of anybody else's no more is read than of any other form; a member whose session has ended keeps the text."""
+    frieda, stranger = scene.visitor(app, "frieda"), scene.visitor(app, "stranger")
+    with app.app_context(), transaction():
+        db.session.execute(delete(SignIn))
+    for where in ("/uploads", f"/threads/{thing.thread}/posts", "/settings/profile/photo"):
+        for somebody, status in ((stranger, 413), (frieda, 401)):
+            form = {"csrf_token": somebody.token, "body": TEXT, "files": (io.BytesIO(b"x" * 3_000_000), "a.txt")}
+            answer = somebody.asks("POST", where, data=form)
+            assert answer.status_code == status, where
+            assert (TEXT in html.unescape(answer.text)) == (somebody is frieda)
+            answer.request.environ["wsgi.input"].close()
 
 
 KINDS = ["application/json", "text/plain", "multipart/form-data", "multipart/form-data; boundary=", "x", "image/png",
