@@ -43,11 +43,15 @@ def _taken(file: FileStorage) -> int:
     most = settings().files_per_post
     if len(g.received) + len(g.refused) >= most:
         raise Invalid("files_many", "files", most=most)
+    most_a_day = settings().files_megabytes_a_day * MEGABYTE
+    content = content_of(file)
+    filing.require_room(viewer(), 0, most_a_day)  # how large it is, is known later: a picture gets smaller
     with room():
-        one = paper(file.filename or "", content_of(file))
-        digest = files.store(settings().instance / "files", one.content)
-    with transaction():
-        return filing.upload(viewer(), one, digest, settings().files_megabytes_a_day * MEGABYTE).id
+        one = paper(file.filename or "", content)
+        with files.aside(settings().instance / "files", one.content) as (digest, put), transaction():
+            kept = filing.upload(viewer(), one, digest, most_a_day)
+            put()
+            return kept.id
 
 
 def content_of(file: FileStorage, field: str = "files") -> bytes:

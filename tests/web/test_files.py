@@ -86,7 +86,44 @@ def test_a_question_without_a_name_has_files_and_no_trace_of_who_brought_them(
     thread = frieda.asks("Ohne Namen", protected="1", files=[brings(pdf("x"), "Plan.pdf")])  # type: ignore[arg-type]
     assert "Plan.pdf" in robert.reads(f"/threads/{thread}").text
     with app.app_context():
+        (left,) = db.session.scalars(select(Upload)).all()
+        assert (left.name, left.media_type, left.digest, left.width, left.size) == ("", "", "", None, 512 * 1024)
+    assert frieda.reads(f"/uploads/{left.id}/Plan.pdf").status_code == 404
+    with app.app_context(), time_machine.travel(clock.now() + timedelta(days=1, minutes=1), tick=False):
+        _forget_uploads(app.extensions["forum.settings"])
         assert not db.session.scalars(select(Upload)).all()
+
+
+def a_day(app: Flask, megabytes: int) -> None:
+    """What a member may bring in a day."""
+    settings: Settings = app.extensions["forum.settings"]
+    app.extensions["forum.settings"] = settings.model_copy(update={"files_megabytes_a_day": megabytes})
+
+
+def test_what_is_too_much_for_a_day_is_not_on_the_disk(
+    app: Flask, settings: Settings, jonas: Person, thread: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_day(app, 1)
+    jonas.reads(f"/threads/{thread}")
+    jonas.sends("/uploads", files=[brings(b"a", "a.txt")])
+    refused = jonas.sends("/uploads", files=[brings(b"b" * 600_000, "b.txt")])
+    assert refused.text.startswith("b.txt: Das sind mehr Dateien, als an einem Tag möglich sind.")
+    assert [path.read_bytes() for path in stored(settings)] == [b"a"]
+    jonas.sends("/uploads", files=[brings(b"c", "c.txt")])
+    monkeypatch.delattr("forum.web.uploads.paper")  # when the day is used up, nothing is looked at any more
+    assert jonas.sends("/uploads", files=[brings(b"d", "d.txt")]).status_code == 422
+    assert len(stored(settings)) == 2
+    refused.request.environ["wsgi.input"].close()  # the test's own browser leaves large forms open
+
+
+def test_what_a_question_without_a_name_took_counts_for_the_day(app: Flask, frieda: Person) -> None:
+    a_day(app, 1)
+    with app.app_context(), transaction():
+        db.session.scalars(select(Area).where(Area.slug == "vermuellung")).one().protected_allowed = True
+    brought = [brings(pdf("x"), "Plan.pdf"), brings(pdf("y"), "Liste.pdf")]
+    frieda.asks("Ohne Namen", protected="1", files=brought)  # type: ignore[arg-type]
+    assert len(kept(app)) == 2
+    assert frieda.sends("/uploads", files=[brings(b"z", "z.txt")]).status_code == 422
 
 
 def test_what_a_picture_hid_is_not_stored(app: Flask, settings: Settings, jonas: Person, thread: int) -> None:
