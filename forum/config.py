@@ -204,8 +204,8 @@ class Settings(BaseSettings):
 
     @property
     def largest_request(self) -> int:
-        """Bytes of the largest form with files: more than is kept, so that a film costs nobody the text beside it."""
-        return 4 * self.files_per_post * self.file_megabytes * 1024 * 1024
+        """Bytes of the largest form with files: all that a post can hold, and its text."""
+        return (self.files_per_post * self.file_megabytes + self.request_megabytes) * 1024 * 1024
 
     @property
     def address(self) -> str:

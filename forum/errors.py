@@ -152,6 +152,9 @@ SENTENCES = {
     "file_damaged": N_("This file is damaged and cannot be opened."),
     "file_swells": N_("This file unpacks to far more than a file should. It was not opened."),
     "file_macros": N_("This file holds macros. Please save it without them."),
+    "file_fetches": N_(
+        "This file fetches something from elsewhere when it is opened, like a template. Please save it as PDF."
+    ),
     "files_refused": N_("Not taken: %(sentences)s"),
     "files_many": N_("A post has at most %(most)s files. Please remove some."),
     "files_day": N_("These are more files than one may bring in a day. Please try again tomorrow."),

@@ -5,8 +5,8 @@ import os
 import tempfile
 import time
 import unicodedata
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from forum import failpoints
@@ -18,30 +18,58 @@ _SECONDS_UNNAMED = 3600
 
 def store(folder: Path, content: bytes) -> str:
     """Keep `content` and return its SHA-256, by which it is found again; twice is once."""
+    with aside(folder, content) as (digest, put):
+        put()
+    return digest
+
+
+@contextmanager
+def aside(folder: Path, content: bytes) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Have `content` on the disk, under its SHA-256 once it is put into place; of what is not put there nothing stays.
+
+    What takes its time is done then: `put` may be called in a transaction, when it is certain that a row names it.
+    """
     digest = hashlib.sha256(content).hexdigest()
     target = location(folder, digest)
+    written: AbstractContextManager[Callable[[], None]]
     try:
         os.utime(target)
+        written = nullcontext(_nothing)
     except FileNotFoundError:
-        write(target, content)
-    return digest
+        written = _written(target, content)
+    with written as put:
+        yield digest, put
+
+
+def _nothing() -> None:
+    """It is there already, and was just said to be young."""
 
 
 def write(target: Path, content: bytes) -> None:
     """Write a file aside, see it on the disk, and put it into place."""
+    with _written(target, content) as put:
+        put()
+
+
+@contextmanager
+def _written(target: Path, content: bytes) -> Iterator[Callable[[], None]]:
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent)
+
+    def put() -> None:
+        os.replace(name, target)
+        failpoints.reach("files.placed")
+
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
         failpoints.reach("files.written")
-        os.replace(name, target)
-    except OSError:
-        os.unlink(name)
-        raise
-    failpoints.reach("files.placed")
+        yield put
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
 
 
 def location(folder: Path, digest: str) -> Path:

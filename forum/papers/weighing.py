@@ -5,9 +5,12 @@ A package can claim any size and hold one part in another's place: only what com
 
 import io
 import json
+import re
 import sys
 import zipfile
+from collections.abc import Callable
 from typing import BinaryIO
+from xml.parsers import expat
 
 MOST_PARTS = 5_000
 MOST_UNPACKED = 100 * 1024 * 1024
@@ -19,6 +22,10 @@ _CHUNK = 64 * 1024
 _PARTS = {"word/document.xml": "docx", "xl/workbook.xml": "xlsx", "ppt/presentation.xml": "pptx"}
 _OPEN = b"application/vnd.oasis.opendocument."
 _TYPES = {_OPEN + b"text": "odt", _OPEN + b"spreadsheet": "ods", _OPEN + b"presentation": "odp"}
+_MACROS_OF_ODF = ("basic/", "scripts/")
+# What is fetched when the document is opened, and may bring macros; from a drive of the reader's own it may come.
+_FETCHED = ("attachedtemplate", "oleobject", "frame")
+_OWN_DRIVE = re.compile(r"(?:file:///)?[a-z]:[\\/]", re.IGNORECASE)
 
 
 class Unfit(Exception):
@@ -62,7 +69,7 @@ def main() -> None:
 
 
 def weigh(file: BinaryIO, weight: Weight, depth: int) -> None:
-    """Unpack every part, and every package that is one."""
+    """Unpack every part, and every package that is one; none may do anything when it is opened."""
     with zipfile.ZipFile(file) as package:
         for part in package.infolist():
             weight.part()
@@ -76,14 +83,43 @@ def weigh(file: BinaryIO, weight: Weight, depth: int) -> None:
                 if depth == DEEPEST:
                     raise Unfit("file_swells")
                 weigh(inner, weight, depth + 1)
+            refuse_active(package, part)
+
+
+def refuse_active(package: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    """Refuse a part that is a macro, or says that there are some, or has something fetched. It was unpacked before."""
+    name = part.filename.lower()
+    if name.endswith("vbaproject.bin") or name.startswith(_MACROS_OF_ODF):
+        raise Unfit("file_macros")
+    if name == "[content_types].xml":
+        _look_at_elements(package.read(part), _refuse_macros)
+    elif name.endswith(".rels"):
+        _look_at_elements(package.read(part), _refuse_fetching)
+
+
+def _look_at_elements(content: bytes, look: Callable[[dict[str, str]], None]) -> None:
+    """Read as what opens the document will: the same words can be spelt in other bytes."""
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = lambda _name, said: look(said)
+    parser.Parse(content, True)
+
+
+def _refuse_macros(said: dict[str, str]) -> None:
+    if "macro" in said.get("ContentType", "").lower():
+        raise Unfit("file_macros")
+
+
+def _refuse_fetching(said: dict[str, str]) -> None:
+    kind = said.get("Type", "").lower().rpartition("/")[2]
+    elsewhere = said.get("TargetMode", "").lower() == "external" and not _OWN_DRIVE.match(said.get("Target", ""))
+    if elsewhere and kind in _FETCHED:
+        raise Unfit("file_fetches")
 
 
 def kind(file: BinaryIO) -> str:
     """What it is by its parts."""
     with zipfile.ZipFile(file) as package:
         names = set(package.namelist())
-        if any(name.endswith("vbaProject.bin") for name in names):
-            raise Unfit("file_macros")
         if "[Content_Types].xml" in names:
             for part, found in _PARTS.items():
                 if part in names:

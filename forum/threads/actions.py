@@ -13,7 +13,7 @@ from forum.errors import Conflict, Invalid, require
 from forum.members.models import Member, Viewer
 from forum.members.queries import people_by_handle
 from forum.text import MAX_SOURCE, mentioned, render, slug, tidy
-from forum.threads.filing import NO_FILES, Files, hang, refile
+from forum.threads.filing import NO_FILES, Files, checked_files, refile
 from forum.threads.models import (
     KINDS,
     LONGEST_NOTE,
@@ -79,8 +79,9 @@ def start_thread(
         "area_announcements_only" if area.access == "announcement" else "kind_not_here",
     )
     title, body, now = checked_title(title), checked_body(body), clock.now()
-    thread = new_thread(area.id, kind, title, actor.id, now, checked_tags(tags or []))
-    hang(actor, add_post(thread, actor.id, body, now, send_key), files)
+    tagged, filed = checked_tags(tags or []), checked_files(actor, files)
+    thread = new_thread(area.id, kind, title, actor.id, now, tagged)
+    refile(add_post(thread, actor.id, body, now, send_key), filed)
     mark_read(actor.id, thread.id, 1)
     count_threads(area.id)
     outbox.record("thread.started", thread.id, actor.id)
@@ -101,8 +102,9 @@ def reply(
     if sent := post_sent(actor, send_key):
         return sent
     require(can_reply(actor, opened), "thread_locked")
-    post = add_post(opened.thread, actor.id, checked_body(body), clock.now(), send_key, reply_to_id)
-    hang(opened.viewer, post, files, opened.thread.protected)
+    body, filed = checked_body(body), checked_files(opened.viewer, files)
+    post = add_post(opened.thread, actor.id, body, clock.now(), send_key, reply_to_id)
+    refile(post, filed, opened.thread.protected)
     mark_read(opened.viewer.id, opened.thread.id, post.number)
     outbox.record("post.created", post.id, actor.id, thread_id=opened.thread.id)
     return post
@@ -124,12 +126,12 @@ def edit(
     require(post.deleted_at is None, "post_deleted")
     if version != post.version:
         raise Conflict("edited_meanwhile")
-    body = checked_body(body)
+    body, filed = checked_body(body), checked_files(opened.viewer, files, post)
     if title is not None and post.number == 1:
         retitle(actor, opened, title)
     if tags is not None and post.number == 1:
         retag(actor, opened, tags)
-    refiled = refile(post, files) | hang(opened.viewer, post, files, opened.thread.protected)
+    refiled = refile(post, filed, opened.thread.protected)
     if body == post.body and not refiled:
         return post
     if body != post.body:

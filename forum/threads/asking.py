@@ -20,7 +20,7 @@ from forum.threads.actions import (
     own_key,
     refresh_facts,
 )
-from forum.threads.filing import NO_FILES, Files, hang
+from forum.threads.filing import NO_FILES, Files, checked_files, refile
 from forum.threads.models import (
     Post,
     Thread,
@@ -55,12 +55,12 @@ def ask_protected(
     if not somebody_looks(actor, area.id, hidden):
         raise Invalid("nobody_looks", "protected")
     title, body, now = checked_title(title), checked_body(body), clock.now()
+    tagged, filed = checked_tags(tags or []), checked_files(actor, files)
     persona = add_persona(_persona_name())
     hides = hidden and actor.organisation_id is not None
-    tagged = checked_tags(tags or [])
     thread = new_thread(area.id, kind, title, persona.id, now, tagged, protected=True, held=True, hidden=hides)
     protect(thread, persona.id, actor, hides, now, send_key)
-    hang(actor, add_post(thread, persona.id, body, now, send_key), files, protected=True)
+    refile(add_post(thread, persona.id, body, now, send_key), filed, protected=True)
     mark_read(actor.id, thread.id, 1)
     outbox.record("thread.held", thread.id, persona.id)
     return thread

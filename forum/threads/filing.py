@@ -1,15 +1,15 @@
 """What is done with files of posts: those that wait for their post, and those that hang on one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import and_, delete, or_, select
 
 from forum import clock, outbox
-from forum.db import db
+from forum.db import db, lock
 from forum.errors import Invalid
-from forum.members.models import Viewer
+from forum.members.models import Member, Viewer
 from forum.papers import Paper
 from forum.text import tidy
 from forum.threads.models import (
@@ -18,7 +18,9 @@ from forum.threads.models import (
     Post,
     Upload,
 )
-from forum.threads.queries import at_least, attachments_of, size_of_uploads, uploads_of
+from forum.threads.queries import at_least, attachments_of, roughly, size_of_uploads, uploads_of
+
+DAY = timedelta(days=1)
 
 outbox.nobody_hears("file.uploaded")
 
@@ -39,8 +41,8 @@ NO_FILES = Files()
 def upload(actor: Viewer, paper: Paper, digest: str, most_a_day: int) -> Upload:
     """Keep a file that was stored, for a post that is yet to be sent."""
     size = len(paper.content)
-    if size_of_uploads(actor.id, clock.now() - timedelta(days=1)) + at_least(size) > most_a_day:
-        raise Invalid("files_day", "files")
+    lock(select(Member.id).where(Member.id == actor.id))  # of two at once, the second counts the first
+    require_room(actor, size, most_a_day)
     kept = Upload(member_id=actor.id, name=paper.name, media_type=paper.media_type, size=size, digest=digest)
     kept.width, kept.height, kept.created_at = paper.width, paper.height, clock.now()
     db.session.add(kept)
@@ -49,9 +51,17 @@ def upload(actor: Viewer, paper: Paper, digest: str, most_a_day: int) -> Upload:
     return kept
 
 
+def require_room(actor: Viewer, size: int, most_a_day: int) -> None:
+    """Raise Invalid for a file that is more than a member may bring in a day."""
+    if size_of_uploads(actor.id, clock.now() - DAY) + at_least(size) > most_a_day:
+        raise Invalid("files_day", "files")
+
+
 def forget_uploads(days: int) -> None:
-    """Let go of files that waited for their post for so long; those that hang on one stay with it."""
-    db.session.execute(delete(Upload).where(Upload.created_at < clock.now() - timedelta(days=days)))
+    """Let go of files that waited for their post for so long, and of what only counts for the day."""
+    waited, counted = clock.now() - timedelta(days=days), clock.now() - DAY
+    old = or_(Upload.created_at < waited, and_(Upload.digest == "", Upload.created_at < counted))
+    db.session.execute(delete(Upload).where(old))
 
 
 def attach(
@@ -77,33 +87,51 @@ def checked_alt(alt: str) -> str:
     return " ".join(tidy(alt).split())[:LONGEST_ALT]
 
 
-def hang(member: Viewer, post: Post, files: Files, protected: bool = False) -> bool:
-    """Hang a member's own uploads on a post, each once; whether there were any. None tells who asked without a name."""
+@dataclass(frozen=True)
+class Refiling:
+    """What was found possible with a post's files, and is not done yet."""
+
+    files: Files
+    here: Sequence[Attachment]
+    uploads: Sequence[Upload]
+
+
+def checked_files(member: Viewer, files: Files, post: Post | None = None) -> Refiling:
+    """What is to become of a post's files, if all of it can; a form that comes back finds them as they were."""
     uploads = uploads_of(member, files.added)
     if len(uploads) < len(files.added):
         raise Invalid("upload_gone", "files")
-    here = attachments_of(post.id) if uploads else ()
-    if len(here) + len(uploads) > files.most:
+    here = attachments_of(post.id) if post and (files.added or files.described or files.removed) else ()
+    if uploads and len(uploads) + sum(one.id not in files.removed for one in here) > files.most:
         raise Invalid("files_many", "files", most=files.most)
-    known = {(one.digest, one.name) for one in here}
-    for one in uploads:
+    return Refiling(files, here, uploads)
+
+
+def refile(post: Post, wanted: Refiling, protected: bool = False) -> bool:
+    """Take files from a post, say anew what its pictures show, and hang uploads on it, each once.
+
+    Whether anything changed. Of uploads, none is left that tells who asked without a name.
+    """
+    for there in wanted.here:
+        if there.id in wanted.files.removed:
+            db.session.delete(there)
+        else:
+            there.alt = checked_alt(wanted.files.described.get(there.id, there.alt))
+    changed = any(db.session.is_modified(one) or one in db.session.deleted for one in wanted.here)
+    db.session.flush()  # a file that was taken away may come again
+    known = {(one.digest, one.name) for one in wanted.here if one.id not in wanted.files.removed}
+    for one in wanted.uploads:
         if (one.digest, one.name) not in known:
             known.add((one.digest, one.name))
-            alt = files.added[one.id]
+            alt = wanted.files.added[one.id]
             attach(post.id, one.name, one.media_type, one.size, one.digest, alt, one.width, one.height)
         if protected:
-            db.session.delete(one)
-    return bool(uploads)
+            _forget_all_but_size(one)
+    return changed or bool(wanted.uploads)
 
 
-def refile(post: Post, files: Files) -> bool:
-    """Take files from a post and say anew what its pictures show; whether anything changed."""
-    here = attachments_of(post.id) if files.removed or files.described else ()
-    for one in here:
-        if one.id in files.removed:
-            db.session.delete(one)
-        else:
-            one.alt = checked_alt(files.described.get(one.id, one.alt))
-    changed = any(db.session.is_modified(one) or one in db.session.deleted for one in here)
-    db.session.flush()
-    return changed
+def _forget_all_but_size(upload: Upload) -> None:
+    """Leave of an upload what counts for its day, and nothing that says which file it was."""
+    upload.name = upload.media_type = upload.digest = ""
+    upload.width = upload.height = None
+    upload.size = roughly(upload.size)

@@ -242,7 +242,10 @@ class Attachment(Base):
 
 
 class Upload(Base):
-    """A file that a member brought, for a post to come; forgotten after some days. Its size counts for the quota."""
+    """A file that a member brought, for a post to come; forgotten after some days. Its size counts for the quota.
+
+    When a question without a name has taken it, size and time are all that is left, and they for a day.
+    """
 
     __tablename__ = "upload"
 

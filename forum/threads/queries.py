@@ -425,13 +425,18 @@ def uploads_of(viewer: Viewer, ids: Collection[int]) -> Sequence[Upload]:
     """Those of these uploads that are the viewer's own and still here, in the order asked for."""
     if not ids:
         return ()
-    mine = select(Upload).where(Upload.id.in_(ids), Upload.member_id == viewer.id)
+    mine = select(Upload).where(Upload.id.in_(ids), Upload.member_id == viewer.id, Upload.digest != "")
     return sorted(db.session.scalars(mine), key=lambda one: list(ids).index(one.id))
 
 
 def at_least(size: int) -> int:
     """What a file counts for the quota."""
     return max(size, _SMALL)
+
+
+def roughly(size: int) -> int:
+    """Somewhat more than this size, the same for many files: so that it does not tell which one it was."""
+    return -(-size // _SMALL) * _SMALL
 
 
 def size_of_uploads(member_id: int, since: datetime) -> int:

@@ -1,10 +1,13 @@
 """The pages: doors that open the transaction, know the viewer and call one action."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from flask import Flask
+from flask import Flask, Request
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter, Map, UnicodeConverter
 
 from forum.config import Settings
 from forum.web import (  # noqa: F401 - each module adds its routes when it is imported
@@ -63,9 +66,35 @@ class RowNumber(IntegerConverter):
         super().__init__(map_, max=2**31 - 1)
 
 
+class Words(UnicodeConverter):
+    """Words in an address; no row has any with NUL, and PostgreSQL does not even compare them."""
+
+    def __init__(self, map_: Map) -> None:
+        super().__init__(map_)
+        self.regex = r"[^/\x00]+"
+
+
+class Fields(ImmutableMultiDict[str, Any]):
+    """What an address asks for or a form holds, as if there were no NUL."""
+
+    def __init__(self, fields: Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__([(_without_nul(name), _without_nul(value)) for name, value in fields])
+
+
+def _without_nul(value: Any) -> Any:
+    return value.replace("\0", "") if isinstance(value, str) else value
+
+
+class Asked(Request):
+    """What somebody asks of us."""
+
+    parameter_storage_class = Fields
+
+
 def open_doors(app: Flask, terms: Settings) -> None:
     """Give the app its pages; refuse to start when a route does not say who is allowed."""
-    app.url_map.converters["int"] = RowNumber
+    app.request_class = Asked
+    app.url_map.converters |= {"int": RowNumber, "default": Words, "string": Words}
     app.extensions["forum.assets"] = assets.Assets(beside("static"))
     templating.prepare(app, beside("templates"))
     session.start(app)

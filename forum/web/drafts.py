@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Response, jsonify, make_response, request
 
 from forum.areas.queries import readable_areas
-from forum.db import AnyRow
+from forum.db import AnyRow, transaction
 from forum.errors import Problem
 from forum.i18n import gettext, sentence, when
 from forum.text import tidy
@@ -32,17 +32,25 @@ def index() -> Response:
     )  # fmt: skip
 
 
-@route("/drafts", allow="member", methods=("POST",), receive=uploads.receive)
+@route("/drafts", allow="member", methods=("POST",), own_transaction=True, receive=uploads.receive)
 def save() -> Response:
-    """Keep what a form holds: the script is told how it stands, without it one is led back to the form."""
+    """Keep what a form holds: the script is told how it stands, without it one is led back to the form.
+
+    That a file was not taken is told when all else is kept.
+    """
     fields = {name: sent(name) for name in drafts.KEPT_FIELDS} | uploads.to_keep()
     try:
-        draft = drafts.save_draft(viewer(), sent("place"), tidy(sent("send_key")), sent("draft"), fields)
+        with transaction():
+            draft = drafts.save_draft(viewer(), sent("place"), tidy(sent("send_key")), sent("draft"), fields)
+            told = _told(draft)
     except Problem as problem:
         if not by_script():
             raise
         return make_response(jsonify(sentence=sentence(problem)), problem.status)
-    return jsonify(_told(draft)) if by_script() else go(address_of(sent("place")))
+    if by_script():
+        return jsonify(told)
+    uploads.tell_refused()
+    return go(address_of(sent("place")))
 
 
 @route("/drafts/<int:draft_id>/discard", allow="member", methods=("POST",), with_files=True)

@@ -389,6 +389,7 @@ def sample(now: datetime | None = None) -> Row:
                 )
             ],
             gone=False,
+            refused="",
             accept=".pdf",
             longest_alt=300,
             most=10,

@@ -18,7 +18,7 @@ from forum.db import db
 from forum.errors import Missing, Problem, Refused, Unready
 from forum.web.door import ROUTES
 from forum.web.pages import go, own_path, page, reader
-from forum.web.session import SignInNeeded, network, settings
+from forum.web.session import SignInNeeded, network, settings, was_signed_in
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +50,11 @@ def _with_files() -> frozenset[str]:
 
 
 def _make_room() -> None:
-    """Forms with files may be larger than others; before anything is read of them."""
-    if request.mimetype == "multipart/form-data" and request.endpoint in _with_files():
+    """Forms with files may be larger than others, before anything is read of them, but not everybody's.
+
+    The cookie says who was signed in here, also if that has ended meanwhile: then the text is still to be kept.
+    """
+    if request.endpoint in _with_files() and request.mimetype == "multipart/form-data" and was_signed_in():
         request.max_content_length = settings().largest_request
 
 

@@ -70,6 +70,11 @@ def viewer_or_none() -> Viewer | None:
     return cast(Viewer | None, getattr(current_user, "viewer", None))
 
 
+def was_signed_in() -> bool:
+    """Whether this browser holds a key that we signed, which may have ended; asks nothing of the database."""
+    return "_user_id" in session
+
+
 def viewer() -> Viewer:
     """Who is signed in; only for views that guests cannot reach."""
     found = viewer_or_none()

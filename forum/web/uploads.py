@@ -27,7 +27,7 @@ _NO_DRAFT: Mapping[str, str] = {}
 
 
 def receive() -> None:
-    """Take in the files of the form; what is not taken is told by `form_files`."""
+    """Take in the files of the form; what is not taken is told by `tell_refused` or in the form that comes back."""
     g.received, g.refused = [], []
     for file in request.files.getlist("files"):
         if file.filename:
@@ -43,11 +43,15 @@ def _taken(file: FileStorage) -> int:
     most = settings().files_per_post
     if len(g.received) + len(g.refused) >= most:
         raise Invalid("files_many", "files", most=most)
+    most_a_day = settings().files_megabytes_a_day * MEGABYTE
+    content = content_of(file)
+    filing.require_room(viewer(), 0, most_a_day)  # how large it is, is known later: a picture gets smaller
     with room():
-        one = paper(file.filename or "", content_of(file))
-        digest = files.store(settings().instance / "files", one.content)
-    with transaction():
-        return filing.upload(viewer(), one, digest, settings().files_megabytes_a_day * MEGABYTE).id
+        one = paper(file.filename or "", content)
+        with files.aside(settings().instance / "files", one.content) as (digest, put), transaction():
+            kept = filing.upload(viewer(), one, digest, most_a_day)
+            put()
+            return kept.id
 
 
 def content_of(file: FileStorage, field: str = "files") -> bytes:
@@ -70,9 +74,14 @@ def room(field: str = "files") -> Iterator[None]:
 
 def form_files() -> Files:
     """What the form says about its files; raises Invalid when one that came with it was not taken."""
+    tell_refused()
+    return _chosen()
+
+
+def tell_refused() -> None:
+    """Raise Invalid when a file that came with the form was not taken."""
     if g.refused:
         raise Invalid("files_refused", "files", sentences=" ".join(g.refused))
-    return _chosen()
 
 
 def _chosen() -> Files:
@@ -105,8 +114,8 @@ def shown(draft: Mapping[str, str] = _NO_DRAFT, attachments: Sequence[Attachment
     ]
     new = [_row("u", one, "uploads", added[one.id]) for one in uploads_of(viewer(), added)]
     return SimpleNamespace(
-        rows=own + new, gone=len(new) < len(added), accept=ACCEPT, longest_alt=LONGEST_ALT,
-        most=settings().files_per_post, megabytes=settings().file_megabytes,
+        rows=own + new, gone=len(new) < len(added), refused=" ".join(g.get("refused", ())), accept=ACCEPT,
+        longest_alt=LONGEST_ALT, most=settings().files_per_post, megabytes=settings().file_megabytes,
     )  # fmt: skip
 
 

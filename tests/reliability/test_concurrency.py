@@ -4,6 +4,7 @@ One stops just before its commit, with all it has written, until the other has c
 other has read the old state, or waits. Then the two change parts.
 """
 
+import io
 import threading
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -825,3 +826,14 @@ def test_two_facilitators_write_one_template(robert: Person, anke: Person, toget
     (refused,) = [answer for answer in answers if answer.status_code == 409]
     assert "**Von Robert**" in unescape(refused.text)
     assert "**Von Anke**" in unescape(refused.text)
+
+
+def test_two_files_come_at_the_end_of_a_members_day(app: Flask, jonas: Person, together: Together) -> None:
+    settings: Settings = app.extensions["forum.settings"]
+    app.extensions["forum.settings"] = settings.model_copy(update={"files_megabytes_a_day": 1})
+    phone = other_window(app, jonas)
+    jonas.sends("/uploads", files=[(io.BytesIO(b"a"), "a.txt")])  # each counts for half a megabyte
+    acts = (
+        sending(who, "/uploads", files=[(io.BytesIO(name), "b.txt")]) for who, name in ((jonas, b"b"), (phone, b"c"))
+    )
+    assert statuses(*together(*acts)) == [200, 422]

@@ -125,9 +125,38 @@ def bombs() -> Iterator[Case]:
     yield "a ZIP that calls itself a text", "a.docx", packed({"a.txt": b"a"})
     yield "a package with macros", "a.docx", with_part("word/vbaProject.bin", b"Sub AutoOpen()")
     yield "a workbook with macros", "a.xlsx", workbook(**{"xl/vbaProject.bin": b"Sub Auto_Open()"})
+    yield from active()
     yield "a package cut off", "a.docx", docx("Text" * 500)[:-40]
     yield "a package with its parts cut off", "a.docx", docx("Text" * 500)[:30] + docx("Text" * 500)[90:]
     yield "paths that climb", "a.zip", packed({"../../../etc/cron.d/a": b"a"})
+
+
+def linked(kind: str, target: str, part: str = "word/_rels/settings.xml.rels", mode: str = "External") -> bytes:
+    """A Word file with something that lies elsewhere."""
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    one = f'<Relationship Id="rId1" Type="{office}/{kind}" Target="{target}" TargetMode="{mode}"/>'
+    return with_part(part, f"<Relationships>{one}</Relationships>".encode())
+
+
+def typed(declaration: str = "", charset: str = "utf-8", macro: str = "macro") -> bytes:
+    """A Word file that says that it has macros."""
+    kind = f"application/vnd.ms-word.document.{macro}Enabled.main+xml"
+    types = f'{declaration}<Types><Override PartName="/word/document.xml" ContentType="{kind}"/></Types>'
+    return packed({"[Content_Types].xml": types.encode(charset), "word/document.xml": b"<w/>"})
+
+
+def active() -> Iterator[Case]:
+    """What does something when it is opened."""
+    text = {"mimetype": b"application/vnd.oasis.opendocument.text", "content.xml": b"<a/>"}
+    yield "an ODT with macros", "a.odt", packed({**text, "Basic/Standard/Module1.xml": b"<script:module/>"})
+    yield "an ODT with a script", "a.odt", packed({**text, "Scripts/python/a.py": b"import os"})
+    yield "a DOCX that says it has macros", "a.docx", typed()
+    yield "one that says so in UTF-16", "a.docx", typed('<?xml version="1.0" encoding="utf-16"?>', "utf-16")
+    yield "one that says so in other letters", "a.docx", typed(macro="&#109;acro")
+    yield "macros in what is embedded", "a.docx", with_part("word/embeddings/a.xlsx", typed())
+    for kind in ("attachedTemplate", "oleObject", "frame"):
+        for target in ("https://fremd.example/a.dotm", r"file:///\\fremd.example\a\a.dotm", "//fremd.example/a"):
+            yield f"{kind} from {target}", "a.docx", linked(kind, target)
 
 
 def disguises() -> Iterator[Case]:
@@ -197,6 +226,19 @@ def test_what_is_dangerous_is_refused_with_a_sentence(case: Case) -> None:
     came = taken(*case[1:])
     assert isinstance(came, str), came
     assert came in SENTENCES
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        linked("hyperlink", "https://www.bremen.example/wohngeld", "word/_rels/document.xml.rels"),
+        linked("image", "media/a.png", "word/_rels/document.xml.rels", "Internal"),
+        # Each letter written with the template of one's organisation names it.
+        linked("attachedTemplate", r"file:///P:\Vorlagen\Brief.dotx"),
+    ],
+)
+def test_links_are_taken(content: bytes) -> None:
+    assert isinstance(taken("a.docx", content), Paper)
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=[case[0] for case in BROKEN])

@@ -17,7 +17,7 @@ from forum.areas.models import Area
 from forum.config import Settings
 from forum.db import db, stored_files, transaction
 from forum.search.attachments import AttachmentText
-from forum.threads.models import Attachment, Post, Upload
+from forum.threads.models import Attachment, Post, ReadMarker, Upload
 from forum.worker import _forget_uploads
 from tests.cast import Person, post_id
 from tests.mailbox import Mailbox
@@ -86,7 +86,44 @@ def test_a_question_without_a_name_has_files_and_no_trace_of_who_brought_them(
     thread = frieda.asks("Ohne Namen", protected="1", files=[brings(pdf("x"), "Plan.pdf")])  # type: ignore[arg-type]
     assert "Plan.pdf" in robert.reads(f"/threads/{thread}").text
     with app.app_context():
+        (left,) = db.session.scalars(select(Upload)).all()
+        assert (left.name, left.media_type, left.digest, left.width, left.size) == ("", "", "", None, 512 * 1024)
+    assert frieda.reads(f"/uploads/{left.id}/Plan.pdf").status_code == 404
+    with app.app_context(), time_machine.travel(clock.now() + timedelta(days=1, minutes=1), tick=False):
+        _forget_uploads(app.extensions["forum.settings"])
         assert not db.session.scalars(select(Upload)).all()
+
+
+def a_day(app: Flask, megabytes: int) -> None:
+    """What a member may bring in a day."""
+    settings: Settings = app.extensions["forum.settings"]
+    app.extensions["forum.settings"] = settings.model_copy(update={"files_megabytes_a_day": megabytes})
+
+
+def test_what_is_too_much_for_a_day_is_not_on_the_disk(
+    app: Flask, settings: Settings, jonas: Person, thread: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_day(app, 1)
+    jonas.reads(f"/threads/{thread}")
+    jonas.sends("/uploads", files=[brings(b"a", "a.txt")])
+    refused = jonas.sends("/uploads", files=[brings(b"b" * 600_000, "b.txt")])
+    assert refused.text.startswith("b.txt: Das sind mehr Dateien, als an einem Tag möglich sind.")
+    assert [path.read_bytes() for path in stored(settings)] == [b"a"]
+    jonas.sends("/uploads", files=[brings(b"c", "c.txt")])
+    monkeypatch.delattr("forum.web.uploads.paper")  # when the day is used up, nothing is looked at any more
+    assert jonas.sends("/uploads", files=[brings(b"d", "d.txt")]).status_code == 422
+    assert len(stored(settings)) == 2
+    refused.request.environ["wsgi.input"].close()  # the test's own browser leaves large forms open
+
+
+def test_what_a_question_without_a_name_took_counts_for_the_day(app: Flask, frieda: Person) -> None:
+    a_day(app, 1)
+    with app.app_context(), transaction():
+        db.session.scalars(select(Area).where(Area.slug == "vermuellung")).one().protected_allowed = True
+    brought = [brings(pdf("x"), "Plan.pdf"), brings(pdf("y"), "Liste.pdf")]
+    frieda.asks("Ohne Namen", protected="1", files=brought)  # type: ignore[arg-type]
+    assert len(kept(app)) == 2
+    assert frieda.sends("/uploads", files=[brings(b"z", "z.txt")]).status_code == 422
 
 
 def test_what_a_picture_hid_is_not_stored(app: Flask, settings: Settings, jonas: Person, thread: int) -> None:
@@ -163,6 +200,29 @@ def test_a_file_that_is_refused_stops_nothing_but_says_why(app: Flask, jonas: Pe
     assert not kept(app)
     answers(jonas, thread, upload=numbers(page))
     assert [one.name for one in kept(app)] == ["gut.pdf"]
+
+
+@pytest.mark.parametrize("address", ["reply", "thread", "edit"])
+def test_a_preview_says_which_file_was_refused(app: Flask, frieda: Person, thread: int, address: str) -> None:
+    address = {
+        "reply": f"/threads/{thread}/posts", "thread": "/areas/vermuellung/new",
+        "edit": f"/posts/{post_id(app, thread, 1)}/edit",
+    }[address]  # fmt: skip
+    fields = {"kind": "question", "title": "Titel", "body": "Anbei.", "version": "1", "preview": "1"}
+    page = frieda.sends(address, **fields, files=[brings(b"MZ\x90\0\3", "a.exe"), brings(pdf("x"), "b.pdf")])
+    assert page.status_code == 200
+    assert "a.exe: Möglich sind Bilder, PDF" in page.text
+    assert len(numbers(page.text)) == 1
+
+
+def test_a_draft_is_saved_and_says_which_file_was_refused(jonas: Person, thread: int) -> None:
+    fields = {"place": f"thread:{thread}", "send_key": "k", "body": "Bald."}
+    page = jonas.sends("/drafts", **fields, files=[brings(b"MZ\x90\0\3", "a.exe"), brings(pdf("x"), "b.pdf")])
+    assert page.status_code == 422
+    assert "a.exe: Möglich sind Bilder, PDF" in page.text
+    page = jonas.reads(f"/threads/{thread}")
+    assert jonas.sees("Bald.")
+    assert len(numbers(page.text)) == 1
 
 
 def test_a_full_disk_costs_nobody_the_text(
@@ -277,6 +337,38 @@ def test_the_author_takes_files_away_and_says_anew_what_they_show(
     assert frieda.reads(f"/files/{paper.id}/b.pdf").status_code == 404
     with app.app_context():
         assert db.session.get_one(Post, post).version == 2
+
+
+def test_what_is_refused_leaves_the_files_as_they_were(app: Flask, jonas: Person, thread: int) -> None:
+    """One of ten files is to go and two are to come: that is one too many, and the one is still ticked."""
+    answers(jonas, thread, *(brings(b"%d" % n, f"{n}.txt") for n in range(10)))
+    post, tenants = post_id(app, thread, 2), kept(app)[0]
+    edit, fields = f"/posts/{post}/edit", {"body": "Anbei.", "version": "1"}
+    jonas.reads(edit)
+    brought = [brings(b"neu", "neu.txt"), brings(b"mehr", "mehr.txt")]
+    page = jonas.sends(edit, **fields, remove=f"a{tenants.id}", files=brought)
+    assert page.status_code == 422
+    assert f'value="a{tenants.id}" checked' in page.text
+    new = numbers(page.text)
+    assert len(new) == 2
+    jonas.sends(edit, **fields, upload=new, remove=[f"a{tenants.id}", f"u{new[1]}"])
+    assert [one.name for one in kept(app)] == [*(f"{n}.txt" for n in range(1, 10)), "neu.txt"]
+
+
+def test_a_reply_that_is_refused_for_its_files_is_not_shown_as_written(app: Flask, jonas: Person, thread: int) -> None:
+    page = answers(jonas, thread, upload=987, body="Ein Merkblatt.", status=422)
+    assert page.count("Ein Merkblatt.") == 1
+    jonas.reads(f"/threads/{thread}")
+    with app.app_context():
+        assert db.session.scalars(select(ReadMarker.number).where(ReadMarker.member_id == jonas.id)).all() == [1]
+
+
+def test_a_file_that_was_taken_away_may_come_again(app: Flask, jonas: Person, thread: int) -> None:
+    answers(jonas, thread, brings(pdf("x"), "a.pdf"))
+    post, (paper,) = post_id(app, thread, 2), kept(app)
+    fields = {"body": "Anbei.", "version": "1", "remove": f"a{paper.id}"}
+    jonas.sends(f"/posts/{post}/edit", files=[brings(pdf("x"), "a.pdf")], **fields)
+    assert [one.name for one in kept(app)] == ["a.pdf"]
 
 
 def test_who_was_slower_changes_no_files(app: Flask, jonas: Person, robert: Person, thread: int) -> None:
