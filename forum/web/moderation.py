@@ -70,8 +70,10 @@ def decide(post_id: int) -> Response:
 
 
 def _act(opened: Opened, post: Post) -> Callable[[], ModerationEntry | None] | None:
-    """The act that was chosen; none for a word alone."""
+    """The act that was chosen, or none: the post is left as it is."""
     actor, reason, act = opened.actor, sent("reason"), sent("act")
+    if act == "dismiss":
+        return None
     if act == "move":
         area = chosen_area()
         return lambda: actions.move(actor, opened, area.id, reason)
@@ -79,7 +81,9 @@ def _act(opened: Opened, post: Post) -> Callable[[], ModerationEntry | None] | N
         "delete": lambda: actions.delete_post(actor, opened, post, reason),
         "lock": lambda: actions.lock(actor, opened, True, reason),
     }
-    return acts.get(act)
+    if act not in acts:
+        raise Invalid("act_unknown", "act")
+    return acts[act]
 
 
 def chosen_area() -> AnyRow:
