@@ -17,8 +17,8 @@ from forum.areas.models import Area
 from forum.areas.rules import VIEWER, may_read
 from forum.db import AnyRow, AnySelect, UTCDateTime, at_most, read
 from forum.members.models import Member, Organisation, Viewer
-from forum.threads.models import CaughtUp, ReadMarker, Thread, ThreadTag
-from forum.threads.protection import asked_by
+from forum.threads.models import CaughtUp, Post, ReadMarker, Thread, ThreadTag
+from forum.threads.protection import asked_by, asked_without_name, is_waiting
 from forum.threads.queries import TAGS
 from forum.threads.rules import may_see
 from forum.threads.unread import (
@@ -57,6 +57,8 @@ _LIST = with_marker(
             Thread.outcome,
             Thread.pinned,
             Thread.locked,
+            Thread.held,
+            is_waiting().label("waits"),
             Area.slug.label("area_slug"),
             Area.title.label("area_title"),
             _author.name.label("author_name"),
@@ -214,14 +216,20 @@ def threads_of_tag(viewer: Viewer, tag: str, before: str = "") -> ThreadList:
     return _page(_BY_ACTIVITY, read(_of_tag(bool(key)), {**of_viewer(viewer), "tag": tag, **key}).all())
 
 
+_own_ids = select(Thread.id).join(Area, Area.id == Thread.area_id).where(may_see())
+_there = select(Post.id).where(Post.thread_id == Thread.id, Post.deleted_at.is_(None)).exists()
+# A question that waits for a facilitator, or came back, stands in its asker's own list alone.
+_HELD = (Thread.held, asked_without_name(), _there)
+_OWN = (_own_ids.where(Thread.visible, STATES["mine"]), _own_ids.where(*_HELD))
+
+
 @cache
 def _own(further: bool) -> AnySelect:
-    mine = select(Thread.id).join(Area, Area.id == Thread.area_id).where(Thread.visible, may_see(), STATES["mine"])
-    return _listed(_BY_ACTIVITY, mine.where(_BY_ACTIVITY.further()) if further else mine)
+    return _listed(_BY_ACTIVITY, *[ids.where(_BY_ACTIVITY.further()) if further else ids for ids in _OWN])
 
 
 def own_threads(viewer: Viewer, before: str = "") -> ThreadList:
-    """The threads that the viewer started, by last activity."""
+    """The threads that the viewer started, those that are not published yet among them, by last activity."""
     key = _BY_ACTIVITY.read(before)
     return _page(_BY_ACTIVITY, read(_own(bool(key)), {**of_viewer(viewer), **key}).all())
 
