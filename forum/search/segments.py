@@ -32,7 +32,8 @@ from forum.search.postings import (
     unpack,
     unpack_words,
 )
-from forum.search.spelling import Words
+from forum.search.spelling import Words, distance
+from forum.search.stems import fold
 
 Floats = NDArray[np.float32]
 
@@ -195,7 +196,13 @@ def spelt_like(view: View, word: str, area_ids: frozenset[int], most: int) -> li
     counts = {term: int((view.having((term,), (TITLE, BODY)) & seen).sum()) for term in candidates}
     known = [term for term in counts if counts[term]]
     nearest = max((alike[term].likeness for term in known), default=0)
-    best = sorted((term for term in known if alike[term].likeness == nearest), key=lambda term: (-counts[term], term))
+
+    def order(term: str) -> tuple[int, int, str]:
+        """Stems are short, and many are equally near: then the whole words are compared, umlauts as plain letters."""
+        asked, written = fold(word), fold(alike[term].written)
+        return distance(asked, written, len(asked) + len(written)) or 0, -counts[term], term
+
+    best = sorted((term for term in known if alike[term].likeness == nearest), key=order)
     return [(alike[term].written, counts[term]) for term in best[:most]]
 
 
