@@ -184,6 +184,12 @@ def people_by_handle(handles: Iterable[str]) -> Mapping[str, tuple[int, str]]:
     return {handle: (member_id, name) for handle, member_id, name in rows}
 
 
+def names(viewer: Viewer, ids: Collection[int]) -> Sequence[str]:  # noqa: ARG001 - every member may know every other
+    """What these members are called, by name."""
+    known = Member.id.in_(ids) & (Member.state == "active")
+    return db.session.scalars(select(Member.name).where(known).order_by(Member.name)).all()
+
+
 def taken_handles(like: str) -> set[str]:
     """Handles that begin like this."""
     return set(db.session.scalars(select(Member.handle).where(Member.handle.startswith(like, autoescape=True))))
