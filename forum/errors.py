@@ -4,6 +4,8 @@ Rules and actions raise these with a stable code; each door turns them into word
 JSON, an answer mail, an exit code. Anything else that is raised is a bug and is reported as one.
 """
 
+from collections.abc import Callable
+
 
 def N_(sentence: str) -> str:
     """Mark a sentence for translation where it is written; it is translated where it is shown."""
@@ -37,13 +39,14 @@ class Missing(Problem):
 
 
 class Invalid(Problem):
-    """What was sent cannot be used; `field` names the form field it belongs to."""
+    """What was sent cannot be used; `field` names the form field it belongs to, `further` is wrong besides."""
 
     status = 422
 
     def __init__(self, code: str, field: str = "", **values: object) -> None:
         super().__init__(code, **values)
         self.field = field
+        self.further: list[Invalid] = []
 
 
 class Conflict(Problem):
@@ -185,6 +188,20 @@ SENTENCES = {
     "already_set_up": N_("There is a network here already."),
     "not_set_up": N_("There is no network here yet. Please run: forum init"),
 }
+
+
+def together(*checks: Callable[[], str]) -> list[str]:
+    """What the checks return; where several fields cannot be used, all of them are told at once."""
+    checked, problems = [], []
+    for check in checks:
+        try:
+            checked.append(check())
+        except Invalid as problem:
+            problems.append(problem)
+    if problems:
+        problems[0].further = problems[1:]
+        raise problems[0]
+    return checked
 
 
 def require(allowed: bool, code: str = "not_allowed") -> None:

@@ -269,6 +269,9 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("merging.split", "GET"): guarded(runs(200)),
     ("merging.do_split", "POST"): acts(runs(422)),  # nothing is chosen
     ("messages.show", "GET"): member(404),  # nobody has written here
+    ("messages.begin", "GET"): lambda person, state: (
+        303 if person in GUESTS else 404 if state == "missing" else 403 if person == "author" else 200
+    ),
     ("messages.write", "POST"): lambda person, state: (
         401 if person in GUESTS else 404 if state == "missing" else 403 if person == "author" else 303
     ),
@@ -370,7 +373,9 @@ WITHOUT_THING = {
     "helping.unanswered",
 }
 # These are of people, whom every member may know.
-OF_PEOPLE = {"members.show", "members.photo", "members.organisation", "messages.show", "messages.write"}
+OF_PEOPLE = {
+    "members.show", "members.photo", "members.organisation", "messages.begin", "messages.show", "messages.write"
+}  # fmt: skip
 
 FORMS: dict[str, dict[str, str]] = {
     "access.do_sign_in": {"email": "niemand@weserufer.example", "password": "falsch und lang"},
