@@ -50,6 +50,13 @@ def _flag_form(post_id: int, errors: dict[str, str] | None = None, status: int =
     )  # fmt: skip
 
 
+@route("/moderation", allow="member")
+def index() -> Response:
+    """Lead to the first page."""
+    _admit()
+    return go(QUEUE)
+
+
 @route("/moderation/queue", allow="member")
 def queue() -> Response:
     """What waits for the facilitators: one thing to decide on, and the others below."""
