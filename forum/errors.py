@@ -67,9 +67,7 @@ SENTENCES = {
     "suspended": N_("Your access is suspended. Please ask the administrators."),
     "sign_in_failed": N_("Address and password do not match. Please try again."),
     "too_many_guesses": N_("Too many attempts. Please wait a quarter of an hour and try again."),
-    "link_used_up": N_(
-        "This link has expired or was already used. The sign-in page mails you a new one: “Forgot your password?”"
-    ),
+    "link_used_up": N_("This link has expired or was already used. You can have a new one mailed to you."),
     "address_paused": N_("Mails to this address are paused. Please use the address again first, then try the mail."),
     "already_here": N_("This member has a password already. Who lost it can ask for a new one at the sign-in."),
     "too_many_links": N_("This member was sent several links of late. Please wait an hour before you send another."),
