@@ -424,6 +424,15 @@ def person_again(somebody: Person) -> Person:
     return person(somebody.client.application, somebody.key)
 
 
+def test_who_administers_alone_is_told_that_nobody_could_agree(frieda: Person, robert: Person, anke: Person) -> None:
+    thread = asks(frieda)
+    publishes(robert, thread)
+    form = anke.reads(f"/admin/protected/{thread}").text
+    assert anke.sees("niemand könnte zustimmen")
+    assert f"/admin/protected/{thread}/ask" not in form
+    assert 'href="/admin/protected"' in anke.reads("/admin").text
+
+
 def test_a_request_expires(frieda: Person, robert: Person, anke: Person, second: Person) -> None:
     thread = asks(frieda)
     publishes(robert, thread)
