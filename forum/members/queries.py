@@ -41,6 +41,7 @@ _SIGNED_IN = (
         Member.bounced_at,
         Member.theme,
         Member.keys,
+        Profile.photo,
         SignIn.id.label("sign_in_id"),
         SignIn.seen_at,
         Network.name.label("network_name"),
@@ -49,6 +50,7 @@ _SIGNED_IN = (
     .select_from(SignIn)
     .join(Member, Member.id == SignIn.member_id)
     .join(Network, Network.id == 1)
+    .outerjoin(Profile, Profile.member_id == Member.id)
     .where(
         SignIn.key == bindparam("key"),
         SignIn.seen_at > bindparam("idle_since"),

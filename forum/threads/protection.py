@@ -61,7 +61,7 @@ def acting(viewer: Viewer, thread: AnyRow) -> Viewer:
         return viewer
     return replace(
         viewer, id=thread.persona_id, name=thread.persona_name, role="member", organisation_id=None, caught_up_at=None,
-        sign_in_id=None, bounced_address=None,
+        sign_in_id=None, bounced_address=None, photo=None,
     )  # fmt: skip
 
 
