@@ -196,14 +196,16 @@ def spelt_like(view: View, word: str, area_ids: frozenset[int], most: int) -> li
     counts = {term: int((view.having((term,), (TITLE, BODY)) & seen).sum()) for term in candidates}
     known = [term for term in counts if counts[term]]
     nearest = max((alike[term].likeness for term in known), default=0)
-
-    def order(term: str) -> tuple[int, int, str]:
-        """Stems are short, and many are equally near: then the whole words are compared, umlauts as plain letters."""
-        asked, written = fold(word), fold(alike[term].written)
-        return distance(asked, written, len(asked) + len(written)) or 0, -counts[term], term
-
-    best = sorted((term for term in known if alike[term].likeness == nearest), key=order)
+    # Stems are short, so that many are equally near: of these the whole words decide, umlauts as plain letters.
+    apart = {term: _apart(word, alike[term].written) for term in known if alike[term].likeness == nearest}
+    best = sorted(
+        (term for term in apart if apart[term] == min(apart.values())), key=lambda term: (-counts[term], term)
+    )
     return [(alike[term].written, counts[term]) for term in best[:most]]
+
+
+def _apart(one: str, other: str) -> int:
+    return distance(fold(one), fold(other), len(one) + len(other)) or 0
 
 
 def _norm(lengths: NDArray[Any], matters: float) -> Floats:

@@ -192,7 +192,7 @@ def test_among_words_that_are_as_like_the_most_used_comes_first(engine: Engine) 
 
 def test_where_only_the_stems_are_as_like_the_whole_words_decide(engine: Engine) -> None:
     engine.put([post(1, "Vermutungen"), post(2, "Vermutungen"), post(3, "Vermüllung")])
-    assert engine.spelt_like("Vermulung", EVERYWHERE)[0] == ("Vermüllung", 1)
+    assert engine.spelt_like("Vermulung", EVERYWHERE) == [("Vermüllung", 1)]
 
 
 def test_what_was_removed_is_not_meant(engine: Engine) -> None:
