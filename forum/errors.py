@@ -4,6 +4,8 @@ Rules and actions raise these with a stable code; each door turns them into word
 JSON, an answer mail, an exit code. Anything else that is raised is a bug and is reported as one.
 """
 
+from collections.abc import Callable
+
 
 def N_(sentence: str) -> str:
     """Mark a sentence for translation where it is written; it is translated where it is shown."""
@@ -37,13 +39,14 @@ class Missing(Problem):
 
 
 class Invalid(Problem):
-    """What was sent cannot be used; `field` names the form field it belongs to."""
+    """What was sent cannot be used; `field` names the form field it belongs to, `further` is wrong besides."""
 
     status = 422
 
     def __init__(self, code: str, field: str = "", **values: object) -> None:
         super().__init__(code, **values)
         self.field = field
+        self.further: list[Invalid] = []
 
 
 class Conflict(Problem):
@@ -64,9 +67,7 @@ SENTENCES = {
     "suspended": N_("Your access is suspended. Please ask the administrators."),
     "sign_in_failed": N_("Address and password do not match. Please try again."),
     "too_many_guesses": N_("Too many attempts. Please wait a quarter of an hour and try again."),
-    "link_used_up": N_(
-        "This link has expired or was already used. The sign-in page mails you a new one: “Forgot your password?”"
-    ),
+    "link_used_up": N_("This link has expired or was already used. You can have a new one mailed to you."),
     "address_paused": N_("Mails to this address are paused. Please use the address again first, then try the mail."),
     "already_here": N_("This member has a password already. Who lost it can ask for a new one at the sign-in."),
     "too_many_links": N_("This member was sent several links of late. Please wait an hour before you send another."),
@@ -160,6 +161,7 @@ SENTENCES = {
     "files_day": N_("These are more files than one may bring in a day. Please try again tomorrow."),
     "upload_gone": N_("A file that was added earlier is not here any more. Please add it again."),
     "no_room": N_("There is no room for files at present. Please send your text without them, or try again later."),
+    "picture_missing": N_("Please choose a picture first."),
     "picture_unknown": N_("This is no picture that can be shown here. Please use JPEG, PNG, WebP or GIF."),
     "picture_damaged": N_("This picture is damaged and cannot be read."),
     "picture_large": N_("This picture is too large: at most %(most)s million pixels."),
@@ -177,6 +179,7 @@ SENTENCES = {
     "thesaurus_full": N_("The thesaurus is full: at most %(most)s groups."),
     "search_empty": N_("A search without words cannot be saved."),
     "searches_full": N_("You have saved %(most)s searches already. Please delete one of them first."),
+    "template_unfilled": N_("The template is not filled in yet."),
     "template_long": N_("The text is too long: at most %(most)s characters."),
     "template_changed": N_("This text was changed in the meantime. Both versions are below."),
     "drafts_full": N_("You have %(most)s drafts already. Please send or discard some of them first."),
@@ -188,6 +191,20 @@ SENTENCES = {
     "already_set_up": N_("There is a network here already."),
     "not_set_up": N_("There is no network here yet. Please run: forum init"),
 }
+
+
+def together(*checks: Callable[[], str]) -> list[str]:
+    """What the checks return; where several fields cannot be used, all of them are told at once."""
+    checked, problems = [], []
+    for check in checks:
+        try:
+            checked.append(check())
+        except Invalid as problem:
+            problems.append(problem)
+    if problems:
+        problems[0].further = problems[1:]
+        raise problems[0]
+    return checked
 
 
 def require(allowed: bool, code: str = "not_allowed") -> None:

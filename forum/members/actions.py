@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 
 from forum import clock, i18n, outbox
 from forum.db import db, lock
-from forum.errors import Invalid, Missing, Refused, require
+from forum.errors import Invalid, Missing, Refused, require, together
 from forum.members import passwords, queries
 from forum.members.models import (
     ROLES,
@@ -207,10 +207,8 @@ def use_link(key: str, password: str, repeated: str) -> Member:
     link = queries.open_link(key)
     if link is None:
         raise Invalid("link_used_up")
-    if password != repeated:
-        raise Invalid("passwords_differ", "repeated")
     member = db.session.get_one(Member, link.member_id)
-    member.password = passwords.hashed(password)
+    member.password, _same = together(lambda: passwords.hashed(password), lambda: _repeated(password, repeated))
     _end_links(member.id)
     db.session.execute(delete(SignIn).where(SignIn.member_id == member.id))
     return member
@@ -306,11 +304,15 @@ def write_to(
     require(can_write_to(actor, member, answers), "takes_no_messages")
     lock(select(Member.id).where(Member.id == actor.id))
     require(queries.messages_of_late(actor) < MESSAGES_A_DAY, "too_many_messages")
+    subject, body = together(
+        lambda: _filled(_short(subject, "subject", LONGEST_SUBJECT), "subject", "subject_empty"),
+        lambda: _filled(_long(body, "body", LONGEST_MESSAGE), "body", "body_empty"),
+    )
     message = ContactMessage(
         by_id=actor.id,
         to_id=member.id,
-        subject=_filled(_short(subject, "subject", LONGEST_SUBJECT), "subject", "subject_empty"),
-        body=_filled(_long(body, "body", LONGEST_MESSAGE), "body", "body_empty"),
+        subject=subject,
+        body=body,
         send_key=tidy(send_key)[:100] or None,
         at=clock.now(),
     )
@@ -378,13 +380,24 @@ def choose_reading(actor: Viewer, theme: str, keys: bool) -> None:
 def change_password(actor: Viewer, present: str, new: str, repeated: str) -> None:
     """Set a new password; every other device is signed out."""
     member = db.session.get_one(Member, actor.id)
-    if member.password and not passwords.matches(member.password, present):
-        raise Invalid("password_wrong", "present")
-    if new != repeated:
-        raise Invalid("passwords_differ", "repeated")
-    member.password = passwords.hashed(new)
+    _present, member.password, _same = together(
+        lambda: _known(member, present), lambda: passwords.hashed(new), lambda: _repeated(new, repeated)
+    )
     _end_links(actor.id)
     db.session.execute(delete(SignIn).where(SignIn.member_id == actor.id, SignIn.id != actor.sign_in_id))
+
+
+def _known(member: Member, present: str) -> str:
+    """The present password of a member who has one."""
+    if member.password and not passwords.matches(member.password, present):
+        raise Invalid("password_wrong", "present")
+    return present
+
+
+def _repeated(password: str, repeated: str) -> str:
+    if password != repeated:
+        raise Invalid("passwords_differ", "repeated")
+    return repeated
 
 
 def address_works(actor: Viewer, member_id: int | None = None) -> None:

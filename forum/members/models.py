@@ -191,6 +191,7 @@ class Viewer:
     bounced_address: str | None = None
     theme: str = ""
     keys: bool = True
+    photo: str | None = None
 
     @property
     def is_facilitator(self) -> bool:

@@ -41,6 +41,7 @@ _SIGNED_IN = (
         Member.bounced_at,
         Member.theme,
         Member.keys,
+        Profile.photo,
         SignIn.id.label("sign_in_id"),
         SignIn.seen_at,
         Network.name.label("network_name"),
@@ -49,6 +50,7 @@ _SIGNED_IN = (
     .select_from(SignIn)
     .join(Member, Member.id == SignIn.member_id)
     .join(Network, Network.id == 1)
+    .outerjoin(Profile, Profile.member_id == Member.id)
     .where(
         SignIn.key == bindparam("key"),
         SignIn.seen_at > bindparam("idle_since"),
@@ -182,6 +184,12 @@ def people_by_handle(handles: Iterable[str]) -> Mapping[str, tuple[int, str]]:
         select(Member.handle, Member.id, Member.name).where(Member.handle.in_(wanted), Member.state != "protected")
     )
     return {handle: (member_id, name) for handle, member_id, name in rows}
+
+
+def names(viewer: Viewer, ids: Collection[int]) -> Sequence[str]:  # noqa: ARG001 - every member may know every other
+    """What these members are called, by name."""
+    known = Member.id.in_(ids) & (Member.state == "active")
+    return db.session.scalars(select(Member.name).where(known).order_by(Member.name)).all()
 
 
 def taken_handles(like: str) -> set[str]:

@@ -1,6 +1,6 @@
 """Pointing colleagues to a post: into their inbox and by mail, for those alone who may see it anyway."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from sqlalchemy import Select, bindparam, func, or_, select
@@ -31,8 +31,8 @@ _MAY_SEE: AnySelect = (
 )
 
 
-def share(actor: Viewer, post: Post, to: str, line: str) -> Sequence[str]:
-    """Point those who are named to a post, which the door has found readable; return their names."""
+def share(actor: Viewer, post: Post, to: str, line: str) -> Collection[int]:
+    """Point those who are named to a post, which the door has found readable; return who they are."""
     require(post.deleted_at is None, "post_deleted")
     line = " ".join(tidy(line).split())
     if len(line) > LONGEST_SHARED:
@@ -51,7 +51,7 @@ def share(actor: Viewer, post: Post, to: str, line: str) -> Sequence[str]:
         subject_id=row.id, by_mail=True,
     )  # fmt: skip
     outbox.record("post.shared", post.id, actor.id, share_id=row.id)
-    return list(members.values())
+    return members.keys()
 
 
 @clears

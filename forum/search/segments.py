@@ -32,7 +32,8 @@ from forum.search.postings import (
     unpack,
     unpack_words,
 )
-from forum.search.spelling import Words
+from forum.search.spelling import Words, distance
+from forum.search.stems import fold
 
 Floats = NDArray[np.float32]
 
@@ -202,8 +203,16 @@ def spelt_like(view: View, word: str, sight: Sight, most: int) -> list[tuple[str
     counts = {term: int((view.having((term,), (TITLE, BODY)) & seen).sum()) for term in candidates}
     known = [term for term in counts if counts[term]]
     nearest = max((alike[term].likeness for term in known), default=0)
-    best = sorted((term for term in known if alike[term].likeness == nearest), key=lambda term: (-counts[term], term))
+    # Stems are short, so that many are equally near: of these the whole words decide, umlauts as plain letters.
+    apart = {term: _apart(word, alike[term].written) for term in known if alike[term].likeness == nearest}
+    best = sorted(
+        (term for term in apart if apart[term] == min(apart.values())), key=lambda term: (-counts[term], term)
+    )
     return [(alike[term].written, counts[term]) for term in best[:most]]
+
+
+def _apart(one: str, other: str) -> int:
+    return distance(fold(one), fold(other), len(one) + len(other)) or 0
 
 
 def _norm(lengths: NDArray[Any], matters: float) -> Floats:

@@ -1,4 +1,4 @@
-"""What a member gave to the others under the own name, for themselves alone: facts, no points."""
+"""What a member gave to the others, for themselves alone: facts, no points. Replies are those under the own name."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from forum.areas.rules import VIEWER
 from forum.db import AnyRow, AnySelect, at_most, read
 from forum.members.models import Viewer
 from forum.threads.models import Bookmark, Post, Thread
+from forum.threads.protection import asked_without_name
 from forum.threads.rules import may_see
 
 MOST_SHOWN = 10
@@ -23,8 +24,16 @@ def _of_mine(statement: AnySelect) -> AnySelect:
 _mine = _of_mine(select(Post.number, Post.helpful, Post.recommended, Post.thanks_count)).subquery().c
 _others = (Bookmark.post_id == Post.id) & (Bookmark.member_id != VIEWER)
 _kept = _of_mine(select(func.count()).select_from(Post).join(Bookmark, _others)).scalar_subquery()
+_without_name = (
+    select(func.count())
+    .select_from(Thread)
+    .join(Area, Area.id == Thread.area_id)
+    .join(Post, (Post.thread_id == Thread.id) & (Post.number == 1))
+    .where(asked_without_name(), may_see(), Post.deleted_at.is_(None))
+    .scalar_subquery()
+)
 _GIVEN: AnySelect = select(
-    func.count().filter(_mine.number == 1).label("threads"),
+    (func.count().filter(_mine.number == 1) + _without_name).label("threads"),
     func.count().filter(_mine.number > 1).label("replies"),
     func.count().filter(_mine.helpful).label("helped"),
     func.count().filter(_mine.recommended).label("recommended"),

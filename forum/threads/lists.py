@@ -15,8 +15,8 @@ from forum.areas.rules import VIEWER, may_read
 from forum.db import AnyRow, AnySelect, at_most, read
 from forum.keys import Order, Page
 from forum.members.models import Member, Organisation, Viewer
-from forum.threads.models import CaughtUp, ReadMarker, Thread, ThreadTag
-from forum.threads.protection import asked_by
+from forum.threads.models import CaughtUp, Post, ReadMarker, Thread, ThreadTag
+from forum.threads.protection import asked_by, asked_without_name, is_waiting
 from forum.threads.queries import TAGS
 from forum.threads.rules import may_see
 from forum.threads.unread import (
@@ -54,6 +54,8 @@ _LIST = with_marker(
             Thread.outcome,
             Thread.pinned,
             Thread.locked,
+            Thread.held,
+            is_waiting().label("waits"),
             Area.slug.label("area_slug"),
             Area.title.label("area_title"),
             _author.name.label("author_name"),
@@ -119,8 +121,9 @@ def threads_of_tag(viewer: Viewer, tag: str, before: str = "") -> Page:
 
 
 def own_threads(viewer: Viewer, before: str = "") -> Page:
-    """The threads that the viewer started, by last activity."""
-    return _listing(_BY_ACTIVITY, ("mine",), viewer, before)
+    """The threads that the viewer started, those that are not published yet among them, by last activity."""
+    key = _BY_ACTIVITY.read(before)
+    return _BY_ACTIVITY.page(read(_own(bool(key)), {**of_viewer(viewer), **key}).all(), THREADS_A_PAGE)
 
 
 def _listing(order: Order, conditions: tuple[str, ...], viewer: Viewer, before: str, **bound: object) -> Page:
@@ -146,6 +149,19 @@ def _listed(order: Order, ids: AnySelect, *few: AnySelect) -> AnySelect:
     most = order.sort(ids).limit(at_most(THREADS_A_PAGE + 1)).subquery()
     found = _LIST.where(Thread.id.in_(union(select(most.c.id), *few) if few else select(most.c.id)))
     return order.sort(found).limit(at_most(THREADS_A_PAGE + 1))
+
+
+_there = select(Post.id).where(Post.thread_id == Thread.id, Post.deleted_at.is_(None)).exists()
+# A question that waits for a facilitator, or came back, stands in its asker's own list alone.
+_HELD = (
+    select(Thread.id).join(Area, Area.id == Thread.area_id).where(may_see(), Thread.held, asked_without_name(), _there)
+)
+
+
+@cache
+def _own(further: bool) -> AnySelect:
+    both = (_ids(STATES["mine"]), _HELD)
+    return _listed(_BY_ACTIVITY, *[ids.where(_BY_ACTIVITY.further()) if further else ids for ids in both])
 
 
 _moved = Thread.last_post_at > CAUGHT_UP_AT

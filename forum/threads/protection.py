@@ -61,7 +61,7 @@ def acting(viewer: Viewer, thread: AnyRow) -> Viewer:
         return viewer
     return replace(
         viewer, id=thread.persona_id, name=thread.persona_name, role="member", organisation_id=None, caught_up_at=None,
-        sign_in_id=None, bounced_address=None,
+        sign_in_id=None, bounced_address=None, photo=None,
     )  # fmt: skip
 
 
@@ -85,8 +85,12 @@ def hidden_from() -> ColumnElement[int | None]:
 
 def asked_by(member_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool]:
     """Whether the member started a Thread, under the own name or without: for lists of one's own alone."""
-    behind = select(ProtectedAsker.thread_id).where(ProtectedAsker.member_id == member_id)
-    return or_(Thread.author_id == member_id, Thread.id.in_(behind))
+    return or_(Thread.author_id == member_id, asked_without_name(member_id))
+
+
+def asked_without_name(member_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool]:
+    """Whether the member started a Thread without a name: for the member alone."""
+    return Thread.id.in_(select(ProtectedAsker.thread_id).where(ProtectedAsker.member_id == member_id))
 
 
 def written_by(viewer: Viewer, author_id: SQLColumnExpression[int]) -> ColumnElement[bool]:

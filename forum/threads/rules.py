@@ -106,5 +106,5 @@ def can_see_history(viewer: Viewer, thread: OfThread, author_id: int) -> bool:
 
 
 def can_tell_outcome(viewer: Viewer, thread: OfThread) -> bool:
-    """How a question ended is for the person to say who asked it, also after it was closed for replies."""
-    return thread.kind == "question" and viewer.id == thread.author_id
+    """How a published question ended is for the person to say who asked it, also after it was closed for replies."""
+    return thread.kind == "question" and viewer.id == thread.author_id and not thread.held

@@ -16,6 +16,12 @@ from forum.web.pages import found, go, number, page, sent
 from forum.web.session import settings, viewer
 
 
+@route("/admin", allow="administrator")
+def index() -> Response:
+    """Lead to the first page."""
+    return go("/admin/mail")
+
+
 @route("/admin/mail", allow="administrator")
 def mail() -> Response:
     """How mails leave, and how they are doing."""

@@ -98,9 +98,9 @@ def create(slug: str) -> Response:
     kind, title, body = sent("kind"), sent("title"), sent("body")
     if sent("preview"):
         return _form(slug, kind, title, body, shown=rendered(body))
-    if tidy(body) == templates_of(area).get(kind):
-        body = ""  # nothing was filled in
     try:
+        if tidy(body) == templates_of(area).get(kind):
+            raise Invalid("template_unfilled", "body")
         tags, files = sent("tags").split(","), uploads.form_files()
         if sent("protected"):
             hidden = bool(sent("hidden"))

@@ -152,6 +152,8 @@ def sample(now: datetime | None = None) -> Row:
             "recommended_count": 0,
             "pinned": False,
             "locked": False,
+            "held": False,
+            "waits": False,
             "unread": 0,
             "answered": False,
             "outcome": None,

@@ -10,12 +10,12 @@ from flask import Response, request, send_file
 from forum import files
 from forum.db import AnyRow
 from forum.members import queries
-from forum.members.models import Member, initials
+from forum.members.models import initials
 from forum.members.rules import can_write_to
 from forum.search.people import directory
 from forum.threads.queries import given_by, posts_by, recommended_of
 from forum.web.door import route
-from forum.web.pages import found, fresh_key, number, page, with_openings
+from forum.web.pages import found, number, page, with_openings
 from forum.web.session import settings, viewer
 
 MEMBERS_A_PAGE = 30
@@ -98,16 +98,9 @@ def _with_initials(person: AnyRow) -> dict[str, object]:
 @route("/members/<int:member_id>", allow="member")
 def show(member_id: int) -> Response:
     """Who it is, what they know about, and what they wrote that the viewer may read."""
-    return member_page(found(queries.member_page(viewer(), member_id)), {})
-
-
-def member_page(
-    member: Member, form: dict[str, str], errors: dict[str, str] | None = None, status: int = 200
-) -> Response:
-    """The page, with what was written in its form."""
+    member = found(queries.member_page(viewer(), member_id))
     return page(
         "members/show.html",
-        status,
         here="members",
         member=member,
         profile=member.profile,
@@ -115,9 +108,6 @@ def member_page(
         given=given_by(viewer(), member.id),
         posts=with_openings(posts_by(viewer(), member.id), _EXTRACT),
         may_write=can_write_to(viewer(), member),
-        form={"subject": "", "body": ""} | form,
-        errors=errors or {},
-        send_key=form.get("send_key") or fresh_key(),
     )
 
 

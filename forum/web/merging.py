@@ -8,6 +8,7 @@ from forum.areas.queries import readable_areas
 from forum.errors import Invalid, require
 from forum.moderation import merging
 from forum.practices.models import LONGEST_REASON
+from forum.search.similar import similar
 from forum.threads import rules
 from forum.threads.models import LONGEST_TITLE, POSTS_A_PAGE, page_of
 from forum.threads.queries import Opened, movable_posts, open_both, open_thread, posts_of_page, readable_thread
@@ -28,7 +29,7 @@ def merge(thread_id: int) -> Response:
 @route("/threads/<int:thread_id>/merge", allow="member", methods=("POST",))
 def do_merge(thread_id: int) -> Response:
     """Merge a thread into another; the address of its first post shows where it stands now."""
-    typed = _NUMBER.fullmatch(sent("into").strip())
+    typed = _NUMBER.fullmatch((sent("into") or sent("other")).strip())
     source, target = open_both(viewer(), thread_id, int(typed[1]) if typed else 0)
     opened = found(source)
     require(rules.can_moderate(opened.actor, opened))
@@ -42,10 +43,11 @@ def do_merge(thread_id: int) -> Response:
 
 
 def _merge_form(thread_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
-    opened = _to_moderate(thread_id)
+    thread = _to_moderate(thread_id).thread
     return page(
-        "threads/merge.html", status, here="threads", thread=opened.thread, errors=errors or {}, into=sent("into"),
-        reason=sent("reason"), longest_reason=LONGEST_REASON,
+        "threads/merge.html", status, here="threads", thread=thread, errors=errors or {}, into=sent("into"),
+        other=sent("other"), reason=sent("reason"), longest_reason=LONGEST_REASON,
+        similar=similar(viewer(), thread.title, but_thread=thread.id),
     )  # fmt: skip
 
 

@@ -50,6 +50,13 @@ def _flag_form(post_id: int, errors: dict[str, str] | None = None, status: int =
     )  # fmt: skip
 
 
+@route("/moderation", allow="member")
+def index() -> Response:
+    """Lead to the first page."""
+    _admit()
+    return go(QUEUE)
+
+
 @route("/moderation/queue", allow="member")
 def queue() -> Response:
     """What waits for the facilitators: one thing to decide on, and the others below."""
@@ -70,8 +77,10 @@ def decide(post_id: int) -> Response:
 
 
 def _act(opened: Opened, post: Post) -> Callable[[], ModerationEntry | None] | None:
-    """The act that was chosen; none for a word alone."""
+    """The act that was chosen, or none: the post is left as it is."""
     actor, reason, act = opened.actor, sent("reason"), sent("act")
+    if act == "dismiss":
+        return None
     if act == "move":
         area = chosen_area()
         return lambda: actions.move(actor, opened, area.id, reason)
@@ -79,7 +88,9 @@ def _act(opened: Opened, post: Post) -> Callable[[], ModerationEntry | None] | N
         "delete": lambda: actions.delete_post(actor, opened, post, reason),
         "lock": lambda: actions.lock(actor, opened, True, reason),
     }
-    return acts.get(act)
+    if act not in acts:
+        raise Invalid("act_unknown", "act")
+    return acts[act]
 
 
 def chosen_area() -> AnyRow:

@@ -1,15 +1,18 @@
 """What else can be done with a post: its link, a bookmark, pointing colleagues to it, and what is seldom needed."""
 
+from urllib.parse import urlencode
+
 from flask import Response, make_response, request
 
 from forum.errors import Invalid, require
+from forum.members.queries import names
 from forum.notifications.models import LONGEST_SHARED
 from forum.notifications.sharing import share as share_post
 from forum.threads import bookmarks, rules
 from forum.threads.models import LONGEST_NOTE
 from forum.threads.queries import open_post
 from forum.web.door import route
-from forum.web.pages import found, go, opening, page, reader, said, sent
+from forum.web.pages import found, go, number, opening, page, reader, said, sent
 from forum.web.session import settings, viewer
 from forum.web.templating import rendered
 
@@ -62,10 +65,10 @@ def do_share(post_id: int) -> Response:
     """Tell them, in the inbox and by mail."""
     _opened, post = found(open_post(viewer(), post_id))
     try:
-        share_post(viewer(), post, sent("to"), sent("line"))
+        told = share_post(viewer(), post, sent("to"), sent("line"))
     except Invalid as problem:
         return _share_form(post_id, said(problem), 422)
-    return go(f"/posts/{post_id}/share?done")
+    return go(f"/posts/{post_id}/share?{urlencode([('told', one) for one in told])}")
 
 
 def _share_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
@@ -73,5 +76,6 @@ def _share_form(post_id: int, errors: dict[str, str] | None = None, status: int 
     require(post.deleted_at is None, "post_deleted")
     return page(
         "posts/share.html", status, here="threads", thread=opened.thread, post=post, extract=opening(post.html),
-        to=sent("to"), line=sent("line"), longest=LONGEST_SHARED, errors=errors or {}, done="done" in request.args,
+        to=sent("to"), line=sent("line"), longest=LONGEST_SHARED, errors=errors or {},
+        told=names(viewer(), {number(one) for one in request.args.getlist("told")}),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the editor offers while one writes, for its script."""
+"""What the editor and some fields offer while one writes, for their scripts."""
 
 from flask import Response, jsonify, request
 
@@ -13,7 +13,7 @@ LONGEST = 60
 
 @route("/offer", allow="member")
 def show() -> Response:
-    """Members for @, threads and recommended practice for #: what to show, and what to write."""
+    """Members for @, threads and recommended practice for #: what to show, what to write, and what in a plain field."""
     sign, place, text = (request.args.get(name, "")[:LONGEST] for name in ("sign", "in", "text"))
     found = _members(place, text) if sign == "@" else _practices(place, text) + _threads(place, text)
     return jsonify(offers=found)
@@ -21,7 +21,10 @@ def show() -> Response:
 
 def _members(place: str, text: str) -> list[dict[str, str]]:
     rows = offers.members_to_mention(viewer(), place, text)
-    return [{"value": f"@{row.handle}", "words": row.name, "more": row.organisation_name or ""} for row in rows]
+    return [
+        {"value": f"@{row.handle}", "words": row.name, "more": row.organisation_name or "", "plain": row.name}
+        for row in rows
+    ]
 
 
 def _practices(place: str, text: str) -> list[dict[str, str]]:
@@ -38,6 +41,11 @@ def _practices(place: str, text: str) -> list[dict[str, str]]:
 def _threads(place: str, text: str) -> list[dict[str, str]]:
     rows = offers.threads_to_link(viewer(), place, text)
     return [
-        {"value": f"[{escaped(row.title)}](/threads/{row.id})", "words": row.title, "more": row.area_title}
+        {
+            "value": f"[{escaped(row.title)}](/threads/{row.id})",
+            "words": row.title,
+            "more": row.area_title,
+            "plain": f"{row.title} – /threads/{row.id}",
+        }
         for row in rows
     ]

@@ -101,4 +101,4 @@ def fresh_key() -> str:
 def said(problem: Invalid) -> dict[str, str]:
     """The form's errors: field → sentence."""
     reader()
-    return {problem.field: i18n.sentence(problem)}
+    return {one.field: i18n.sentence(one) for one in (problem, *problem.further)}

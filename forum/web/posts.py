@@ -1,5 +1,7 @@
 """A single post: its lasting address, editing, deleting, marking, and the preview of one not written yet."""
 
+from itertools import pairwise
+
 from flask import Response, request
 
 from forum.errors import Conflict, Invalid, require
@@ -16,6 +18,7 @@ from forum.threads import actions, rules
 from forum.threads.models import LONGEST_TITLE, Post
 from forum.threads.queries import Opened, attachments_of, open_post, versions
 from forum.web import uploads
+from forum.web.differences import difference
 from forum.web.door import route
 from forum.web.drafts import sent_from_here, writing
 from forum.web.moderation import QUEUE
@@ -186,7 +189,13 @@ def history(post_id: int) -> Response:
     """What the post said before: for its author and the facilitators."""
     opened, post = found(open_post(viewer(), post_id))
     require(rules.can_see_history(opened.actor, opened, post.author_id))
-    return page("posts/history.html", here="threads", thread=opened.thread, post=post, versions=versions(post.id))
+    earlier = versions(post.id)
+    bodies = [post.body, *(version.body for version in earlier)]
+    changes = [difference(before, after) for after, before in pairwise(bodies)]
+    return page(
+        "posts/history.html", here="threads", thread=opened.thread, post=post,
+        versions=list(zip(earlier, changes, strict=True)),
+    )  # fmt: skip
 
 
 @route("/posts/<int:post_id>/recommend", allow="member")

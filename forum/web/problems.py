@@ -100,6 +100,7 @@ def _problem(problem: Problem) -> Response:
         problem.status,
         sentence=i18n.sentence(problem),
         code=problem.status,
+        link_used_up=problem.code == "link_used_up",
         text=_text(),
         words=_words_of_address() if isinstance(problem, Missing) else "",
         incident="",
@@ -131,7 +132,10 @@ def _unexpected(error: Exception, status: int) -> Response:
     text = _text()
     db.session.rollback()
     try:
-        return page("errors/problem.html", status, sentence="", code=status, text=text, words="", incident=incident)
+        return page(
+            "errors/problem.html", status, sentence="", code=status, link_used_up=False, text=text, words="",
+            incident=incident,
+        )  # fmt: skip
     except Exception:  # the database is away, so that even the name of the network cannot be read
         return Response(_BARE % incident, status)
 

@@ -55,13 +55,15 @@ def photo() -> Response:
         file = request.files.get("photo")
         try:
             with room("photo"):
-                made = picture(content_of(file, "photo") if file else b"", PHOTO_PIXELS, "photo", square=True)
+                if not file:
+                    raise Invalid("picture_missing", "photo")
+                made = picture(content_of(file, "photo"), PHOTO_PIXELS, "photo", square=True)
                 digest = files.store(settings().instance / "files", made.content)
         except Invalid as problem:
             return _form(_values(queries.member(viewer().id).profile), said(problem), 422)
     with transaction():
         actions.show_photo(viewer(), digest)
-    return go("/settings/profile")
+    return go("/settings/profile?saved")
 
 
 def _values(known: Profile | None) -> dict[str, Any]:
@@ -92,6 +94,7 @@ def _form(values: Mapping[str, Any], errors: dict[str, str] | None = None, statu
         longest=actions.LONGEST_ABOUT,
         most=actions.MOST_EXPERTISE,
         errors=errors or {},
+        saved="saved" in request.args,
     )
 
 

@@ -3,6 +3,7 @@
 from flask import Response
 
 from forum.errors import Invalid, Missing
+from forum.members.queries import administrators
 from forum.threads import opening
 from forum.threads.queries import Opened, open_thread
 from forum.web.door import route
@@ -67,5 +68,5 @@ def _page(opened: Opened, errors: dict[str, str] | None = None, status: int = 20
         "admin/opening.html", status, here="administration", thread=thread, waiting=waiting, errors=errors or {},
         own=waiting is not None and waiting.asked_by_id == who.id, name=opening.opened_name(who, thread.id),
         openings=opening.openings(who, thread.id), reason=sent("reason"), longest=opening.LONGEST_REASON,
-        days=opening.LASTS.days,
+        days=opening.LASTS.days, alone=administrators() < 2,
     )  # fmt: skip

@@ -131,7 +131,7 @@ def _owner(key: str) -> SignedIn | None:
         key,
         Viewer(
             row.id, row.name, row.role, language, row.organisation_id, row.caught_up_at, row.sign_in_id, bounced,
-            row.theme, row.keys,
+            row.theme, row.keys, row.photo,
         ),
     )  # fmt: skip
 

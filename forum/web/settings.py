@@ -11,6 +11,12 @@ from forum.web.pages import go, number, page, said, sent
 from forum.web.session import forget, viewer
 
 
+@route("/settings", allow="member")
+def index() -> Response:
+    """Lead to the first page."""
+    return go("/settings/account")
+
+
 @route("/settings/account", allow="member")
 def account() -> Response:
     """The forms."""

@@ -4,6 +4,7 @@ import './send.js';
 import './quote.js';
 import './editor.js';
 import './similar.js';
+import './offers.js';
 import './template.js';
 import './preview.js';
 import './counter.js';

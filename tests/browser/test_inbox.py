@@ -100,6 +100,9 @@ def test_a_post_is_kept_and_colleagues_are_pointed_to_it(site: Site, visit: Visi
     expect(article(page, 2)).to_contain_text("Gemerkt")
     article(page, 2).get_by_role(role, name="Mehr").click()
     page.get_by_role("link", name="Andere darauf hinweisen").click()
+    if js:
+        page.get_by_label("Wen möchten Sie").fill("Aylin Kaya, Rob")
+        expect(page.locator("#members option")).to_have_attribute("value", "Aylin Kaya, Robert Tamm")
     page.get_by_label("Wen möchten Sie").fill("Robert Tamm")
     page.get_by_label("Eine Zeile von Ihnen").fill("Das passt zu eurem Fall.")
     page.get_by_role("button", name="Senden").click()

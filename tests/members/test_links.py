@@ -182,3 +182,11 @@ def test_an_address_that_works_is_mailed_again(app: Flask, frieda: Person) -> No
     with app.app_context():
         assert member("frieda").bounced_at is None
     assert happened(app, "member.address_works") == [(frieda.id, frieda.id)]
+
+
+def test_all_that_is_wrong_with_a_new_password_is_said_at_once(frieda: Person) -> None:
+    frieda.reads("/settings/account")
+    fields = {"present": "falsch", "password": "kurz", "repeated": "anders"}
+    assert frieda.sends("/settings/account/password", **fields).status_code == 422
+    for name in fields:
+        assert f'id="{name}-error"' in frieda.page.text  # type: ignore[union-attr]

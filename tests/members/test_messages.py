@@ -22,7 +22,7 @@ WORDS = "Guten Tag,\n\ndarf ich einmal anrufen?"
 
 
 def writes(who: Person, to: Person, subject: str = "Eine Frage", body: str = WORDS, **fields: str) -> int:
-    who.reads(f"/members/{to.id}")
+    who.reads(f"/members/{to.id}/write")
     answer = who.sends(f"/members/{to.id}/messages", follow=False, subject=subject, body=body, **fields)
     return answer.status_code
 
@@ -82,6 +82,9 @@ def test_sent_twice_it_is_one(app: Flask, frieda: Person, jonas: Person) -> None
 def test_what_is_incomplete_comes_back(app: Flask, frieda: Person, jonas: Person) -> None:
     assert writes(frieda, jonas, subject=" ") == 422
     assert frieda.sees("darf ich einmal anrufen?")
+    assert writes(frieda, jonas, subject=" ", body=" ") == 422
+    assert frieda.sees("Bitte geben Sie einen Betreff an.")
+    assert frieda.sees("Bitte schreiben Sie zuerst etwas.")
     assert writes(frieda, jonas, body="x" * 5001) == 422
     assert count(app) == 0
 
@@ -104,7 +107,15 @@ def test_who_is_not_there_cannot_be_written_to(app: Flask, frieda: Person, jonas
         db.session.get_one(Member, jonas.id).state = state
     assert writes(frieda, jonas) == 403
     frieda.reads(f"/members/{jonas.id}")
-    assert not frieda.sees("Nachricht senden")
+    assert not frieda.sees("Jonas Brandt schreiben")
+    assert frieda.reads(f"/members/{jonas.id}/write").status_code == 403
+
+
+def test_the_way_to_write_stands_on_the_profile(frieda: Person, jonas: Person) -> None:
+    assert f'href="/members/{jonas.id}/write"' in frieda.reads(f"/members/{jonas.id}").text
+    frieda.reads(f"/members/{jonas.id}/write")
+    frieda.sends(f"/members/{jonas.id}/messages", subject="Eine Frage", body=WORDS)
+    assert frieda.sees("Die Nachricht ist gesendet.")
 
 
 def test_nobody_writes_to_oneself(frieda: Person) -> None:

@@ -66,6 +66,10 @@ def test_a_photo_is_small_and_square_and_for_members_alone(frieda: Person, jonas
     address = f"/members/{frieda.id}/photo"
     assert jonas.reads(address).status_code == 404
     assert shows_photo(frieda, photo()) == 303
+    frieda.reads("/settings/profile?saved")
+    assert frieda.sees("Gespeichert.")
+    assert f'<img class="face" src="{address}?' in frieda.reads("/").text
+    assert '<img class="face"' not in jonas.reads("/").text
     seen = jonas.reads(address)
     assert Image.open(BytesIO(seen.data)).size == (256, 256)
     assert seen.headers["Cache-Control"].startswith("private")
@@ -81,6 +85,9 @@ def test_a_photo_is_small_and_square_and_for_members_alone(frieda: Person, jonas
 
 
 def test_what_is_no_photo_is_refused(frieda: Person) -> None:
+    frieda.reads("/settings/profile")
+    assert frieda.sends("/settings/profile/photo").status_code == 422
+    assert frieda.sees("Bitte wählen Sie zuerst ein Bild.")
     assert shows_photo(frieda, b"MZ no picture") == 422
     assert shows_photo(frieda, b"") == 422
 

@@ -131,6 +131,17 @@ def test_an_act_answers_the_flags_and_the_next_one_follows(
         assert len(db.session.scalars(select(Flag).where(Flag.entry_id.is_not(None))).all()) == 2
 
 
+def test_a_reason_alone_decides_nothing(app: Flask, frieda: Person, robert: Person, answer: int) -> None:
+    flags(frieda, answer)
+    form = robert.reads("/moderation/queue").text
+    # The Enter key ends a line there, and does not press the first button.
+    assert '<textarea class="input" id="reason"' in form
+    assert decides(robert, "", "Das ist eine Beleidigung und wird gelöscht.") == 422
+    assert robert.sees("Bitte wählen Sie, was Sie tun möchten.")
+    assert robert.sees("Das ist eine Beleidigung und wird gelöscht.")
+    assert kept(app) == [(answer, "Da steht ein Name.", True)]
+
+
 def test_an_edit_from_the_queue_answers_too(frieda: Person, robert: Person, answer: int) -> None:
     flags(frieda, answer)
     robert.reads("/moderation/queue")

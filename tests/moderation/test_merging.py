@@ -83,6 +83,22 @@ def all_is_well(app: Flask, settings: Settings, work: Work) -> object:
             assert there.all() == list(range(1, thread.last_number + 1))
 
 
+@pytest.mark.parametrize("typed", [True, False])
+def test_the_other_thread_is_chosen_where_one_is(
+    app: Flask, aylin: Person, robert: Person, mould: int, work: Work, typed: bool
+) -> None:
+    other = aylin.asks("Schimmel im Keller, und nun?", "Bei uns auch.")
+    work()
+    form = robert.reads(f"/threads/{mould}/merge").text
+    assert f'type="radio" name="into" value="{other}"' in form
+    chosen = (
+        {"into": "", "other": f"Schimmel im Keller, und nun? – /threads/{other}"} if typed else {"into": str(other)}
+    )
+    answer = robert.sends(f"/threads/{mould}/merge", follow=False, reason="Dieselbe Frage.", **chosen)
+    assert answer.status_code == 303
+    assert len(numbers(app, other)) == 3
+
+
 def test_a_merged_thread_stands_behind_the_other(
     app: Flask, robert: Person, frieda: Person, mould: int, damp: int
 ) -> None:

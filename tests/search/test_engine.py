@@ -191,6 +191,11 @@ def test_among_words_that_are_as_like_the_most_used_comes_first(engine: Engine) 
     assert engine.spelt_like("Xanne", EVERYWHERE, most=2) == [("Kanne", 2), ("Tanne", 1)]
 
 
+def test_where_only_the_stems_are_as_like_the_whole_words_decide(engine: Engine) -> None:
+    engine.put([post(1, "Vermutungen"), post(2, "Vermutungen"), post(3, "Vermüllung")])
+    assert engine.spelt_like("Vermulung", EVERYWHERE) == [("Vermüllung", 1)]
+
+
 def test_what_was_removed_is_not_meant(engine: Engine) -> None:
     engine.put([post(1, "Verwahrlosung"), post(2, "Müll")])
     engine.remove([1])

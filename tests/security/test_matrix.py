@@ -207,6 +207,7 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("access.ask_for_reset", "POST"): anyone(303),
     ("access.welcome", "GET"): anyone(422),
     ("access.do_welcome", "POST"): anyone(422),
+    ("admin.index", "GET"): administers(303),
     ("admin.mail", "GET"): administers(200),
     ("admin.test_mail", "POST"): administers(200, guest=401),
     ("admin.retry", "POST"): administers(303, guest=401),
@@ -269,11 +270,15 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("merging.split", "GET"): guarded(runs(200)),
     ("merging.do_split", "POST"): acts(runs(422)),  # nothing is chosen
     ("messages.show", "GET"): member(404),  # nobody has written here
+    ("messages.begin", "GET"): lambda person, state: (
+        303 if person in GUESTS else 404 if state == "missing" else 403 if person == "author" else 200
+    ),
     ("messages.write", "POST"): lambda person, state: (
         401 if person in GUESTS else 404 if state == "missing" else 403 if person == "author" else 303
     ),
     ("redaction.redact", "GET"): guarded(redacts(200)),
     ("redaction.do_redact", "POST"): acts(redacts(303)),
+    ("moderation.index", "GET"): facilitates(303),
     ("moderation.log", "GET"): member(200),
     ("moderation.flag", "GET"): guarded(flags(200)),
     ("moderation.do_flag", "POST"): acts(flags(303)),
@@ -314,6 +319,7 @@ TABLE: dict[tuple[str, str], Rule_] = {
     ("saved.delete", "POST"): owns(303, others=303, guest=401),  # twice is once, and of another's nothing is told
     ("search.show", "GET"): member(200),
     ("similar.show", "GET"): reads(),
+    ("settings.index", "GET"): member(303),
     ("settings.account", "GET"): member(200),
     ("settings.reading", "GET"): member(200),
     ("settings.choose_reading", "POST"): member(303, guest=401),
@@ -362,7 +368,8 @@ WITHOUT_THING = {
         *("unsubscribe", "uploads"),
     )
 } | {
-    *("files.waiting", "members.index", "members.organisations", "moderation.log", "moderation.queue", "offers.show"),
+    *("files.waiting", "members.index", "members.organisations", "moderation.index", "moderation.log"),
+    *("moderation.queue", "offers.show"),
     "templates.index",
     "posts.preview",
     "protected.index",
@@ -370,7 +377,9 @@ WITHOUT_THING = {
     "helping.unanswered",
 }
 # These are of people, whom every member may know.
-OF_PEOPLE = {"members.show", "members.photo", "members.organisation", "messages.show", "messages.write"}
+OF_PEOPLE = {
+    "members.show", "members.photo", "members.organisation", "messages.begin", "messages.show", "messages.write"
+}  # fmt: skip
 
 FORMS: dict[str, dict[str, str]] = {
     "access.do_sign_in": {"email": "niemand@weserufer.example", "password": "falsch und lang"},

@@ -151,9 +151,10 @@ def test_it_is_returned_with_a_reason_and_sent_again(frieda: Person, jonas: Pers
     robert.sends(f"/threads/{thread}/return", reason="Die Straße steht noch darin.")
     assert robert.reads("/moderation/queue")
     assert not robert.sees(TITLE)
-    frieda.reads(f"/threads/{thread}")
+    form = frieda.reads(f"/threads/{thread}").text
     assert frieda.sees("Die Straße steht noch darin.")
     assert frieda.sees(BODY)
+    assert re.search(r'class="btn primary" href="/posts/\d+/edit">Frage ändern<', form)
     assert robert.sends(f"/threads/{thread}/publish").status_code == 403
     frieda.sends(f"/threads/{thread}/send-again")
     assert robert.reads("/moderation/queue")
@@ -162,6 +163,37 @@ def test_it_is_returned_with_a_reason_and_sent_again(frieda: Person, jonas: Pers
         assert somebody.sends(f"/threads/{thread}/send-again").status_code in (403, 404)
     publishes(robert, thread)
     assert jonas.reads(f"/threads/{thread}").status_code == 200
+
+
+def test_the_asker_finds_the_way_back_to_a_question_that_waits(frieda: Person, jonas: Person, robert: Person) -> None:
+    frieda.asks("Wer räumt?")
+    thread = asks(frieda)
+    frieda.reads("/inbox/threads")
+    assert frieda.sees(TITLE)
+    assert frieda.sees("wartet auf die Leitung")
+    frieda.reads("/inbox/given")
+    assert frieda.sees("Sie haben 2 Themen begonnen.")
+    robert.reads(f"/threads/{thread}/return")
+    robert.sends(f"/threads/{thread}/return", reason="Die Straße steht noch darin.")
+    frieda.reads("/inbox/threads")
+    assert frieda.sees("an Sie zurückgegangen")
+    for other in (jonas, robert):
+        other.reads("/inbox/threads")
+        assert not other.sees(TITLE)
+        other.reads("/inbox/given")
+        assert not other.sees("begonnen")
+    question = frieda.reads(f"/threads/{thread}").text
+    assert "/outcome" not in question
+    assert "/watch" not in question
+    assert frieda.sees("ohne Namen gefragt")
+    frieda.sends(f"/threads/{thread}/send-again")
+    publishes(robert, thread)
+    frieda.reads("/inbox/threads")
+    assert frieda.sees(TITLE)
+    assert not frieda.sees("wartet auf die Leitung")
+    assert "/outcome" in frieda.reads(f"/threads/{thread}").text
+    jonas.reads(f"/threads/{thread}")
+    assert jonas.sees("ohne Namen gefragt")
 
 
 def test_colleagues_do_not_see_what_is_hidden_from_them(
@@ -393,6 +425,15 @@ def test_two_administrators_open_a_name_and_the_asker_hears(
 def person_again(somebody: Person) -> Person:
     """The same with a new session: the old one has been idle too long."""
     return person(somebody.client.application, somebody.key)
+
+
+def test_who_administers_alone_is_told_that_nobody_could_agree(frieda: Person, robert: Person, anke: Person) -> None:
+    thread = asks(frieda)
+    publishes(robert, thread)
+    form = anke.reads(f"/admin/protected/{thread}").text
+    assert anke.sees("niemand könnte zustimmen")
+    assert f"/admin/protected/{thread}/ask" not in form
+    assert 'href="/admin/protected"' in anke.reads("/admin").text
 
 
 def test_a_request_expires(frieda: Person, robert: Person, anke: Person, second: Person) -> None:

@@ -192,3 +192,8 @@ def test_a_form_from_elsewhere_asks_for_nothing(app: Flask) -> None:
     answer = app.test_client().post("/sign-in/forgotten", data={"email": "frieda@weserufer.example"}, buffered=True)
     assert answer.status_code == 400
     assert mailed(app) == 0
+
+
+def test_a_link_that_is_used_up_leads_to_another(stranger: Person) -> None:
+    assert stranger.reads("/welcome/abgelaufen").status_code == 422
+    assert stranger.sees('href="/sign-in/forgotten">Neuen Link anfordern')

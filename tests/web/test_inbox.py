@@ -199,7 +199,7 @@ def test_colleagues_are_pointed_to_a_post(frieda: Person, jonas: Person, aylin: 
     answer = jonas.replies(frieda.asks("Wer räumt?"), "Wir kennen jemanden.")
     frieda.reads(f"/posts/{answer}/share")
     frieda.sends(f"/posts/{answer}/share", to="aylin kaya, @bernd-ahlers; Rob", line="Wäre das etwas?")
-    assert frieda.sees("Der Hinweis steht im Posteingang")
+    assert frieda.sees("Der Hinweis steht im Posteingang von Aylin Kaya, Bernd Ahlers, Robert Tamm")
     for somebody in ("aylin", "bernd", "robert"):
         (mail,) = mailbox.to(f"{somebody}@weserufer.example")
         assert "Wäre das etwas?" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]

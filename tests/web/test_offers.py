@@ -55,6 +55,14 @@ def test_the_title_of_a_closed_thread_is_offered_where_all_may_read_it(robert: P
     assert offers(jonas, "#", "vorhaben", "area:leitungskreis") == []
 
 
+def test_a_plain_field_gets_a_name_or_the_address_of_a_thread(frieda: Person) -> None:
+    thread = frieda.asks("Vermüllung im Keller")
+    for sign, text, plain in (("@", "jon", "Jonas Brandt"), ("#", "kell", f"Vermüllung im Keller – /threads/{thread}")):
+        query = {"sign": sign, "text": text, "in": f"thread:{thread}"}
+        (offer,) = frieda.client.get("/offer", query_string=query).get_json()["offers"]
+        assert offer["plain"] == plain
+
+
 def test_offers_take_few_statements(frieda: Person, statements: list[str]) -> None:
     thread = frieda.asks("Wie viele?")
     for sign in "@#":

@@ -110,6 +110,7 @@ def test_an_edit_keeps_what_was_said_for_author_and_facilitator_alone(
     for reader in (frieda, robert):
         reader.reads(f"/posts/{post}/history")
         assert reader.sees("Frau Beispiel aus der Lindenstraße.")
+        assert "Mieterin.</ins>" in reader.page.text  # type: ignore[union-attr]
 
 
 def test_two_who_edit_at_once_both_keep_their_text(frieda: Person, robert: Person) -> None:
