@@ -158,6 +158,8 @@ def test_the_list_of_keys_comes_to_where_one_is(standing: Site, visit: Visit) ->
     page.keyboard.press("?")
     listed = page.get_by_role("dialog")
     expect(listed).to_contain_text("zum nächsten Beitrag")
+    expect(listed.get_by_role("heading", name="Was Tasten tun")).to_be_visible()
+    assert page.evaluate("document.activeElement.textContent") == "Schließen"
     page.keyboard.press("j")
     expect(listed).to_be_visible()
     page.keyboard.press("Escape")
