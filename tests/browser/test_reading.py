@@ -236,7 +236,7 @@ def test_narrowing_by_keyboard_alone(standing: Site, visit: Visit) -> None:
     page = visit(standing, "frieda").opens("/areas/verwahrlosung")
     reaches(page, page.locator(".sift summary"))
     page.keyboard.press("Enter")
-    for label in ("Art", "Schlagwort", "Geordnet nach"):
+    for label in ("Art", "Stand", "Schlagwort", "Geordnet nach"):
         reaches(page, page.get_by_label(label), most=1)
     reaches(page, page.get_by_role("button", name="Anwenden"), most=1)
     page.keyboard.press("Enter")
