@@ -162,9 +162,9 @@ def test_of_very_many_threads_those_with_the_latest_posts_are_listed(app: Flask,
     page = jonas.reads("/settings/mail").text
     assert page.count('name="thread-') == MOST_FOLLOWED
     assert f'name="thread-{first}"' not in page
-    assert jonas.sees("für weitere Themen gewählt")
+    assert jonas.sees("bei den anderen wählen Sie")
     saves(jonas, **{f"thread_{first + 1}": ""})
-    assert not jonas.sees("für weitere Themen gewählt")
+    assert not jonas.sees("bei den anderen wählen Sie")
     with app.app_context():
         assert db.session.get_one(ThreadWatch, (jonas.id, first)).level == "notify"
 
