@@ -132,7 +132,7 @@ def extract(plain_text: str, length: int = 200) -> str:
         return words
     head = words[:length]
     whole_words = head.rpartition(" ")[0] or head[:-1]
-    return whole_words.rstrip(" ,;:–-") + "…"
+    return whole_words.rstrip(" .,;:–-") + "…"
 
 
 def tidy(value: str) -> str:

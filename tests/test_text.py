@@ -550,6 +550,7 @@ def test_a_list_goes_on_where_it_began():
 def test_an_extract_ends_after_a_word():
     assert text.extract("Wer hat Erfahrung mit Messie-Wohnungen?", 25) == "Wer hat Erfahrung mit…"
     assert text.extract("Kurz.\nUnd gut.") == "Kurz. Und gut."
+    assert text.extract("Wir lesen die Akten. Danach rufen wir an.", 25) == "Wir lesen die Akten…"
     assert text.extract("Genau passend", 13) == "Genau passend"
     assert text.extract("Jugendgerichtshilfe", 8) == "Jugendg…"
     assert text.extract("") == ""

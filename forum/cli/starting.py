@@ -66,8 +66,10 @@ def load_demo() -> None:
             with transaction():
                 bar.advance(step())
     week_ago = clock.now() - timedelta(days=7)
+    began = db.select(db.func.min(Post.created_at)).where(Post.author_id == Member.id).scalar_subquery()
     with transaction():
-        db.session.execute(db.update(Member).values(caught_up_at=week_ago, joined_at=week_ago))
+        joined = {"caught_up_at": week_ago, "joined_at": db.func.coalesce(began, week_ago)}
+        db.session.execute(db.update(Member).values(joined))
     with transaction():
         _introduce_people()
         for area_id in db.session.scalars(db.select(Area.id).where(Area.access == "open")):

@@ -85,6 +85,16 @@ class Thread(Base):
     area: Mapped[Area] = relationship()
     tagged: Mapped[list[ThreadTag]] = relationship(order_by=ThreadTag.position)
 
+    @property
+    def area_title(self) -> str:
+        """What its area is called."""
+        return self.area.title
+
+    @property
+    def area_slug(self) -> str:
+        """Where its area is found."""
+        return self.area.slug
+
     __table_args__ = (
         CheckConstraint("kind IN ('question', 'strategy', 'announcement')", name="kind"),
         CheckConstraint("outcome IN ('solved', 'partly', 'not', 'open')", name="outcome"),

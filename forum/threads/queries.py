@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import and_, bindparam, case, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, contains_eager
 
 from forum.areas.models import Area
 from forum.areas.rules import VIEWER, facilitates
@@ -244,11 +244,15 @@ class Opened:
         return self.thread.author_id
 
 
-_TO_CHANGE = with_persona(
-    select(Thread, Area.access, and_(facilitates(), NOT_THE_ASKER).label("facilitates"), PERSONA_ID, PERSONA_NAME).join(
-        Area, Area.id == Thread.area_id
+_TO_CHANGE = (
+    with_persona(
+        select(
+            Thread, Area.access, and_(facilitates(), NOT_THE_ASKER).label("facilitates"), PERSONA_ID, PERSONA_NAME
+        ).join(Thread.area)
     )
-).where(may_see())
+    .where(may_see())
+    .options(contains_eager(Thread.area))
+)
 
 
 def open_thread(viewer: Viewer, thread_id: int) -> Opened | None:

@@ -22,8 +22,8 @@ LONGEST = 4_000
 TAGS_TO_CHOOSE = 40
 # What helps to answer, without asking for more than one knows.
 STARTERS = {
-    "question": (N_("Situation"), N_("What was tried?"), N_("Question")),
-    "strategy": (N_("Situation"), N_("What we did"), N_("What came of it")),
+    "question": (N_("Situation:"), N_("What was tried?"), N_("Question:")),
+    "strategy": (N_("Situation:"), N_("What we did:"), N_("What came of it:")),
 }
 
 outbox.nobody_hears("template.written")
@@ -113,6 +113,6 @@ def write_template(actor: Viewer, area: AnyRow, kind: str, text: str, version: i
 
 def add_starters(area_id: int) -> None:
     """What an area of a new network begins with, in the language that is being spoken."""
-    for kind, headings in STARTERS.items():
-        text = "\n\n\n".join(f"**{gettext(heading)}**" for heading in headings)
+    for kind, lines in STARTERS.items():
+        text = "\n\n\n".join(gettext(line) for line in lines)
         db.session.add(ThreadTemplate(area_id=area_id, kind=kind, text=text, version=1))

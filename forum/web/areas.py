@@ -26,6 +26,8 @@ from forum.web.posts import rendered
 from forum.web.session import viewer
 from forum.web.templating import rendered as in_language
 
+_MOST_SIMILAR = 3  # beside the title there is room for no more
+
 
 @route("/areas/<slug>", allow="member")
 def show(slug: str) -> Response:
@@ -119,7 +121,7 @@ def similar_to(slug: str) -> Response:
     """What there is already like a title that is being typed: a part of the form."""
     found(readable_area(viewer(), slug))
     reader()
-    rows = similar(viewer(), request.args.get("title", "")[:LONGEST_TITLE])
+    rows = similar(viewer(), request.args.get("title", "")[:LONGEST_TITLE], most=_MOST_SIMILAR)
     return make_response(in_language("areas/_similar.html", rows=rows))
 
 
@@ -141,7 +143,7 @@ def _form(
     texts, known_tags = beginnings(viewer(), area)
     kind = kind or form.fields.get("kind", "")
     kind = kind if kind in kinds else kinds[0]
-    alike = [] if errors else similar(viewer(), title, body)
+    alike = [] if errors else similar(viewer(), title, body, most=_MOST_SIMILAR)
     return page(
         "areas/new.html", status, here="threads", area=area, kinds=kinds,
         kind=kind, title=title, body=body or form.fields.get("body") or texts.get(kind, ""), templates=texts,

@@ -30,7 +30,7 @@ def reader() -> Viewer | None:
 
 
 def page(template: str, status: int = 200, here: str = "", **context: Any) -> Response:
-    """The template, with viewer, network and how much is unread."""
+    """The template, with viewer, network, how much is unread and the page's address."""
     who = reader()
     if "unread" not in context:
         context["unread"] = counts(who) if who else NOTHING_NEW
@@ -40,6 +40,7 @@ def page(template: str, status: int = 200, here: str = "", **context: Any) -> Re
         network=network() or {"name": "Fachkreis"},
         here=here,
         demo=settings().demo,
+        url=settings().address + request.path,
         **context,
     )
     return make_response(html, status)

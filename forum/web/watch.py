@@ -11,8 +11,8 @@ from forum.web.session import viewer
 
 @route("/threads/<int:thread_id>/watch", allow="member", methods=("POST",))
 def thread(thread_id: int) -> Response:
-    """Choose for this thread, or follow or mute it with one click; empty is as for its area."""
-    actions.watch_thread(viewer(), thread_id, sent("quick") or sent("level") or None)
+    """Choose for this thread; empty is as for its area."""
+    actions.watch_thread(viewer(), thread_id, sent("level") or None)
     return go(f"/threads/{thread_id}?watched#watch")
 
 

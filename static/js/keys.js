@@ -27,6 +27,8 @@ function help() {
     dialog.className = 'keys';
     dialog.append($('#keys', new DOMParser().parseFromString(text, 'text/html')));
     dialog.addEventListener('close', () => dialog.remove());
+    $('h2', dialog).className = '';
+    dialog.setAttribute('aria-labelledby', 'keys-title');
     $('form', dialog).hidden = false;
     document.body.append(dialog);
     dialog.showModal();

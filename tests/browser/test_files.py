@@ -178,3 +178,13 @@ def test_a_file_is_taken_from_a_post(site: Site, visit: Visit, js: bool) -> None
     page.get_by_role("button", name="Speichern", exact=True).click()
     expect(page).to_have_url(re.compile(r"#p1$"))
     expect(page.locator("#p1 .files")).to_have_count(0)
+
+
+def test_a_long_name_of_a_file_makes_no_page_wider(site: Site, visit: Visit) -> None:
+    page = visit(site, "frieda", width=360).opens(site.thread("t-045"))
+    page.locator("#files").set_input_files([{**PAPER, "name": f"{'Wohnungsgenossenschaftssatzung' * 4}.pdf"}])
+    expect(page.locator(".upload li a")).to_be_visible()
+    page.locator("#body").fill("Anbei die Satzung.")
+    page.get_by_role("button", name="Antwort senden").click()
+    expect(page.locator(".files a")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

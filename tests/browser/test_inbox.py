@@ -77,7 +77,7 @@ def test_more_opens_below_the_post_and_gives_the_focus_back(site: Site, visit: V
     more = article(page, 2).get_by_role("button", name="Mehr")
     more.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_label("Bleibende Adresse")).to_be_focused()
+    expect(page.get_by_label("Link zu diesem Beitrag")).to_be_focused()
     expect(more).to_have_attribute("aria-expanded", "true")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -94,7 +94,7 @@ def test_a_post_is_kept_and_colleagues_are_pointed_to_it(site: Site, visit: Visi
     page = frieda.opens(site.thread("t-045"))
     role = "button" if js else "link"
     article(page, 2).get_by_role(role, name="Mehr").click()
-    expect(page.get_by_label("Bleibende Adresse")).to_have_value(re.compile(f"{site.post('t-045', 2)}$"))
+    expect(page.get_by_label("Link zu diesem Beitrag")).to_have_value(re.compile(f"{site.post('t-045', 2)}$"))
     page.get_by_label("Merken, mit einer Notiz").fill("Für den Januar")
     page.get_by_role("button", name="Merken").click()
     expect(article(page, 2)).to_contain_text("Gemerkt")

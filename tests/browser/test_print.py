@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Site, Visit
 
@@ -54,3 +54,10 @@ def test_the_paper_is_a4_and_the_thread_fills_a_few_pages(standing: Site, visit:
     sizes = {tuple(round(float(number)) for number in box.split()) for box in boxes}
     assert all(abs(width - 595) <= 1 and abs(height - 842) <= 1 for _, _, width, height in sizes), sizes
     assert 2 <= len(re.findall(rb"/Type ?/Page\b", paper)) <= 7
+
+
+def test_paper_says_for_whom_it_is_and_where_it_comes_from(standing: Site, visit: Visit) -> None:
+    page = printed(visit(standing, "frieda").opens(standing.thread("t-045")))
+    expect(page.locator(".foot .help")).to_contain_text("Nur für Mitglieder")
+    assert page.locator(".foot").evaluate(ADDED).endswith(f'{standing.thread("t-045")}"')
+    assert not page.locator(".practice .hint").first.inner_text().endswith("·")

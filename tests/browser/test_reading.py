@@ -158,6 +158,8 @@ def test_the_list_of_keys_comes_to_where_one_is(standing: Site, visit: Visit) ->
     page.keyboard.press("?")
     listed = page.get_by_role("dialog")
     expect(listed).to_contain_text("zum nächsten Beitrag")
+    expect(listed.get_by_role("heading", name="Was Tasten tun")).to_be_visible()
+    assert page.evaluate("document.activeElement.textContent") == "Schließen"
     page.keyboard.press("j")
     expect(listed).to_be_visible()
     page.keyboard.press("Escape")
@@ -234,7 +236,7 @@ def test_narrowing_by_keyboard_alone(standing: Site, visit: Visit) -> None:
     page = visit(standing, "frieda").opens("/areas/verwahrlosung")
     reaches(page, page.locator(".sift summary"))
     page.keyboard.press("Enter")
-    for label in ("Art", "Schlagwort", "Geordnet nach"):
+    for label in ("Art", "Stand", "Schlagwort", "Geordnet nach"):
         reaches(page, page.get_by_label(label), most=1)
     reaches(page, page.get_by_role("button", name="Anwenden"), most=1)
     page.keyboard.press("Enter")

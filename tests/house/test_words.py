@@ -188,6 +188,37 @@ def test_the_detector_of_bare_words(source: str, found: list[str]) -> None:
     assert bare_words(source) == found
 
 
+# Hints are read in passing.
+
+_LONGEST_HINT = 20
+# The argument of a form's row that is its hint.
+_HINT_AT = {"text_row": 3, "textarea_row": 3, "check_row": 3, "select_row": 4, "file_row": 2}
+_HINT = re.compile(r'<(p|span) class="[^"]*\b(?:hint|lead)\b[^>]*>(.*?)</\1>', re.DOTALL)
+
+
+def hints(source: str) -> Iterator[str]:
+    """The msgids of a template that are said as a hint or a lead."""
+    env = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
+    said_there: list[nodes.Node] = [env.parse(inner) for _, inner in _HINT.findall(source)]
+    for call in env.parse(source).find_all(nodes.Call):
+        place = _HINT_AT.get(getattr(call.node, "name", ""))
+        if place is not None:
+            said_there += call.args[place : place + 1]
+            said_there += [keyword.value for keyword in call.kwargs if keyword.key == "hint"]
+    for node in said_there:
+        for call in [*([node] if isinstance(node, nodes.Call) else []), *node.find_all(nodes.Call)]:
+            if getattr(call.node, "name", "") in GETTEXT and isinstance(call.args[0], nodes.Const):
+                yield call.args[0].value
+
+
+def test_hints_have_twenty_words_at_most() -> None:
+    german = entries("de")
+    told = {one for template in TEMPLATES for one in hints(template.read_text())}
+    assert len(told) > 100
+    long = [text for one in told for text in german[one][1] if len(text.split()) > _LONGEST_HINT]
+    assert not long
+
+
 # Problems: each code that is raised has a sentence with the values it needs, and no sentence is left over.
 
 _PROBLEMS = {name for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, Exception)}

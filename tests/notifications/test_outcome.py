@@ -116,7 +116,7 @@ def test_it_can_be_told_at_any_time_and_otherwise_later(app: Flask, frieda: Pers
     assert tells(frieda, thread, "partly", "Die Tür ging auf.") == 303
     for somebody in (frieda, jonas):
         somebody.reads(f"/threads/{thread}")
-        assert somebody.sees("Ausgang: teilweise gelöst")
+        assert somebody.sees("Ergebnis: teilweise gelöst")
         assert somebody.sees("Die Tür ging auf.")
         assert somebody.sees("Ändern") == (somebody is frieda)
     assert tells(frieda, thread, "solved", "Die Wohnung ist frei.") == 303
@@ -155,7 +155,7 @@ def test_areas_and_the_search_are_narrowed_by_it(frieda: Person, jonas: Person, 
                 assert jonas.sees(title) == (title in seen), address
     page = jonas.reads("/search?q=Schimmel").text
     assert "state=solved" in page
-    assert "mit Ausgang" in page
+    assert "mit Ergebnis" in page
     assert "6 Beiträge gefunden" in page.replace("\N{NO-BREAK SPACE}", " ")
 
 

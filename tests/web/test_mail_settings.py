@@ -162,9 +162,9 @@ def test_of_very_many_threads_those_with_the_latest_posts_are_listed(app: Flask,
     page = jonas.reads("/settings/mail").text
     assert page.count('name="thread-') == MOST_FOLLOWED
     assert f'name="thread-{first}"' not in page
-    assert jonas.sees("für weitere Themen gewählt")
+    assert jonas.sees("bei den anderen wählen Sie")
     saves(jonas, **{f"thread_{first + 1}": ""})
-    assert not jonas.sees("für weitere Themen gewählt")
+    assert not jonas.sees("bei den anderen wählen Sie")
     with app.app_context():
         assert db.session.get_one(ThreadWatch, (jonas.id, first)).level == "notify"
 
@@ -208,9 +208,10 @@ def test_beside_a_thread_one_click_follows_or_mutes_and_saving_is_said(frieda: P
     thread = frieda.asks("Wer räumt?")
     jonas.reads(f"/threads/{thread}")
     assert not jonas.sees("Gespeichert.")
-    jonas.sends(f"/threads/{thread}/watch", quick="digest", level="")
+    jonas.sends(f"/threads/{thread}/watch", level="digest")
     assert jonas.sees("Gespeichert.")
     assert jonas.sees("Sie folgen diesem Thema")
+    assert jonas.sees("Nicht mehr folgen</button>")
     jonas.sends(f"/threads/{thread}/watch", level="off")
     assert jonas.sees("Dieses Thema ist stumm")
     jonas.sends(f"/threads/{thread}/watch", level="")

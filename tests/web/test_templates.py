@@ -75,4 +75,4 @@ def test_a_template_is_short(robert: Person) -> None:
 def test_a_new_network_begins_with_headings(app: Flask, frieda: Person) -> None:
     with app.app_context(), transaction():
         add_starters(area_id(app, "vermuellung"))
-    assert begins_with(frieda) == "**Situation**\n\n\n**Was wurde versucht?**\n\n\n**Frage**"
+    assert begins_with(frieda) == "Situation:\n\n\nWas wurde versucht?\n\n\nFrage:"

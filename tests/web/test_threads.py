@@ -258,3 +258,15 @@ def test_lists_are_narrowed_by_kind_and_state(frieda: Person, jonas: Person) -> 
     ]
     frieda.reads("/areas/vermuellung?state=recommended")
     assert not frieda.sees("Beantwortete")
+
+
+def test_pages_about_a_post_lead_back_to_thread_and_area(app: Flask, frieda: Person, robert: Person) -> None:
+    thread = frieda.asks("Wer hilft beim Räumen?")
+    post = f"/posts/{post_id(app, thread, 1)}"
+    ways = [f"{post}/{act}" for act in ("more", "edit", "history", "recommend", "flag", "share", "delete", "redact")]
+    ways += [f"/threads/{thread}/{act}" for act in ("moderate", "merge", "split", "similar")]
+    for address in ways:
+        page = robert.reads(address)
+        assert page.status_code == 200, address
+        crumbs = re.findall(r"<a[^>]*>(.*?)</a>", page.text.split('class="crumbs"')[1].split("</nav>")[0])
+        assert crumbs == ["Themen", "Verwahrlosung und Vermüllung", "Wer hilft beim Räumen?"], address
