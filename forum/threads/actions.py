@@ -96,7 +96,7 @@ def reply(
     files: Files = NO_FILES,
 ) -> Post:
     """Add a post to a thread; sent twice with one key it is one post. Page, API and mail all come through here."""
-    send_key = own_key("thread", opened.thread.id, send_key)
+    send_key = own_key("thread", opened.asked_for, send_key)
     opened.acts(actor)
     if sent := post_sent(actor, send_key):
         return sent

@@ -22,7 +22,7 @@ from forum.text import MAX_SOURCE, tidy
 from forum.threads.actions import own_key
 from forum.threads.models import LONGEST_TITLE, Post, PostVersion, Thread
 from forum.threads.protection import written_by
-from forum.threads.queries import post_sent
+from forum.threads.queries import post_sent, standing_thread
 from forum.threads.rules import may_see
 
 MOST_DRAFTS = 100
@@ -128,8 +128,9 @@ def follow(source_id: int, target_id: int) -> None:
 def save_draft(actor: Viewer, place: str, form: str, seen: str, fields: Mapping[str, str]) -> Draft | None:
     """Keep what the form holds by now; None if it was sent meanwhile. A text that was taken out can be taken back."""
     kept = _checked(place, form, fields)
+    asked_for, place = place, _standing(place)
     _one_by_one(actor)
-    if _was_sent(actor, place, form, kept):
+    if _was_sent(actor, asked_for, form, kept):
         return None
     draft = _own_row(actor, place, form, seen)
     if not any(kept.get(name, "").strip() for name in _WORDS):
@@ -163,6 +164,7 @@ def take_back_draft(actor: Viewer, draft_id: int) -> Draft:
 
 def forget_sent(actor: Viewer, place: str, form: str, seen: str) -> None:
     """Part of sending: what is said is no draft any more. What another device holds and this one did not see stays."""
+    place = _standing(place)
     _one_by_one(actor)
     draft = _own_row(actor, place, form, seen)
     if draft is not None:
@@ -179,6 +181,12 @@ def forget_old(days: int, undo_hours: int) -> None:
 def _one_by_one(actor: Viewer) -> None:
     """A draft that is being saved while its text is sent must come before or after: it would outlive the sending."""
     lock(select(Member.id).where(Member.id == actor.id))
+
+
+def _standing(place: str) -> str:
+    """The place by now: a form may be open while its thread is merged. Thread before member, as whoever sends locks."""
+    what, _, where = place.partition(":")
+    return f"thread:{standing_thread(int(where))}" if what == "thread" else place
 
 
 def _checked(place: str, form: str, fields: Mapping[str, str]) -> dict[str, str]:

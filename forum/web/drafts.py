@@ -42,7 +42,7 @@ def save() -> Response:
         if not by_script():
             raise
         return make_response(jsonify(sentence=sentence(problem)), problem.status)
-    return jsonify(_told(draft)) if by_script() else go(address_of(sent("place")))
+    return jsonify(_told(draft)) if by_script() else go(address_of(draft.place if draft else sent("place")))
 
 
 @route("/drafts/<int:draft_id>/discard", allow="member", methods=("POST",), with_files=True)

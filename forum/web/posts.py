@@ -39,7 +39,7 @@ def preview() -> Response:
 def show(post_id: int) -> Response:
     """The lasting address of a post leads to its place in the thread."""
     opened, post = found(open_post(viewer(), post_id))
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 @route("/posts/<int:post_id>/edit", allow="member")
@@ -68,7 +68,7 @@ def update(post_id: int) -> Response:
         theirs, queue = ("", 0) if faster else (post.body, _flags())
         return _edit_form(opened, post, theirs=theirs, errors={"body": sentence(problem)}, status=409, queue=queue)
     sent_from_here(f"post:{post.id}")
-    return go_to_what_was_written(QUEUE if _flags() else _place(opened, post))
+    return go_to_what_was_written(QUEUE if _flags() else place_of(opened, post))
 
 
 def _save(opened: Opened, post: Post, body: str, title: str | None) -> None:
@@ -134,7 +134,7 @@ def do_delete(post_id: int) -> Response:
             moderation.delete_post(opened.actor, opened, post, sent("reason"))
     except Invalid as problem:
         return _delete_form(post_id, said(problem), 422)
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 def _delete_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
@@ -165,13 +165,13 @@ def do_restore(post_id: int) -> Response:
             moderation.restore_post(opened.actor, opened, post, sent("reason"))
     except Invalid as problem:
         return _restore_form(post_id, said(problem), 422)
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 def _restore_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
     opened, post = found(open_post(viewer(), post_id))
     if post.deleted_at is None:
-        return go(_place(opened, post))
+        return go(place_of(opened, post))
     hours = settings().undo_hours
     require(rules.can_restore(opened.actor, opened, post.deleted_by_id, post.deleted_at, hours), "undo_too_late")
     return page(
@@ -203,7 +203,7 @@ def do_recommend(post_id: int) -> Response:
         practices.recommend(opened.actor, opened, post, sent("for_what"), sent("reason"))
     except Invalid as problem:
         return _recommend_form(post_id, said(problem), 422)
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 @route("/posts/<int:post_id>/withdraw", allow="member", methods=("POST",))
@@ -214,7 +214,7 @@ def withdraw(post_id: int) -> Response:
         practices.withdraw(opened.actor, opened, post, sent("withdrawn_reason"))
     except Invalid as problem:
         return _recommend_form(post_id, {"withdrawn_reason": sentence(problem)}, 422)
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 def _recommend_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
@@ -239,7 +239,7 @@ def helpful(post_id: int) -> Response:
     """The asker says that this answer helped, or no longer."""
     opened, post = found(open_post(viewer(), post_id))
     practices.say_helpful(opened.actor, opened, post, helped=sent("on") == "1")
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 @route("/posts/<int:post_id>/thanks", allow="member", methods=("POST",))
@@ -247,9 +247,11 @@ def thanks(post_id: int) -> Response:
     """Thank for this post, or take the thanks back."""
     opened, post = found(open_post(viewer(), post_id))
     practices.thank(opened.actor, opened, post, thankful=sent("on") == "1")
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
-def _place(opened: Opened, post: Post) -> str:
-    """Where the post stands."""
+def place_of(opened: Opened, post: Post) -> str:
+    """Where the post stands; one that was split off is found by its own address, by who may see it there."""
+    if post.thread_id != opened.thread.id:
+        return f"/posts/{post.id}"
     return f"/threads/{opened.thread.id}-{opened.thread.slug}?page={post.page}#{post.anchor}"

@@ -48,6 +48,13 @@ class Form:
         )
 
 
+def merges(robert: Person, source: int, target: int) -> None:
+    robert.reads(f"/threads/{source}/merge")
+    into = f"https://fachkreis.example/threads/{target}"
+    answer = robert.sends(f"/threads/{source}/merge", follow=False, into=into, reason="Dieselbe Frage.")
+    assert answer.status_code == 303
+
+
 @pytest.fixture
 def thread(frieda: Person) -> int:
     return frieda.asks("Wie erreichen wir ihn?")
@@ -267,3 +274,76 @@ def test_the_list_takes_as_many_statements_for_many_drafts(jonas: Person, thread
     for number in range(8):
         Form(jonas, "/areas/vermuellung/new").saves("Mehr", "area:vermuellung", title=f"Titel {number}")
     assert count() == few <= 8
+
+
+@pytest.fixture
+def other(aylin: Person) -> int:
+    """A thread into which the first one is merged while Jonas writes there."""
+    return aylin.asks("Er macht nicht auf")
+
+
+def test_a_form_whose_thread_is_merged_meanwhile_keeps_its_text(
+    jonas: Person, robert: Person, thread: int, other: int
+) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    merges(robert, thread, other)
+    shown = form.sends("Wir **klingeln** nicht.", preview="1")
+    assert shown.status_code == 200
+    assert jonas.sees("<strong>klingeln</strong>")
+    assert jonas.sees("Wir **klingeln** nicht.</textarea>")
+    assert jonas.sees(f'action="/threads/{other}/posts#body"')
+    refused = form.sends("Wir \N{REPLACEMENT CHARACTER} nicht.")
+    assert refused.status_code == 422
+    assert jonas.sees("Wir \N{REPLACEMENT CHARACTER} nicht.</textarea>")
+
+
+def test_a_reply_to_a_merged_thread_takes_its_draft_along_and_leads_to_itself(
+    app: Flask, jonas: Person, robert: Person, thread: int, other: int
+) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    form.saves("Wir klingeln nicht", f"thread:{thread}")
+    merges(robert, thread, other)
+    sent = form.sends("Wir klingeln nicht.")
+    assert sent.location == f"/threads/{other}-er-macht-nicht-auf?page=1#p3"
+    assert kept(app) == []
+    assert form.saves("Wir klingeln nicht", f"thread:{thread}") == {"sentence": ""}
+    assert kept(app) == []
+
+
+def test_what_is_saved_after_the_merging_is_the_same_draft(
+    app: Flask, jonas: Person, robert: Person, thread: int, other: int
+) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    form.saves("Wir klingeln", f"thread:{thread}")
+    merges(robert, thread, other)
+    said = form.saves("Wir klingeln nicht mehr", f"thread:{thread}")
+    assert kept(app) == [(f"thread:{other}", "Wir klingeln nicht mehr")]
+    jonas.reads("/inbox/drafts")
+    assert jonas.sees(f'href="/threads/{other}?page=last&draft={said["id"]}#body"')
+    fields = {"place": f"thread:{thread}", "send_key": form.key, "draft": form.seen, "body": "Ohne Skript"}
+    assert jonas.sends("/drafts", csrf_token=form.token, **fields).status_code == 200
+    assert jonas.sees("Ohne Skript</textarea>")
+
+
+def test_what_was_sent_before_the_merging_is_not_sent_twice(
+    app: Flask, jonas: Person, robert: Person, thread: int, other: int
+) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    form.sends("Nur einmal.")
+    merges(robert, thread, other)
+    assert form.sends("Nur einmal.").location.endswith(f"/threads/{other}-er-macht-nicht-auf?page=1#p3")
+    assert form.saves("Nur einm", f"thread:{thread}") == {"sentence": ""}
+    assert kept(app) == []
+
+
+def test_who_sends_again_what_was_split_off_is_led_there(
+    app: Flask, jonas: Person, robert: Person, thread: int
+) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    form.sends("Und wer zahlt die Reinigung?")
+    post = post_id(app, thread, 2)
+    robert.reads(f"/threads/{thread}/split")
+    fields = {"posts": str(post), "title": "Wer zahlt?", "reason": "Eine andere Frage.", "area": "1"}
+    assert robert.sends(f"/threads/{thread}/split", follow=False, **fields).status_code == 303
+    jonas.reads(form.sends("Und wer zahlt die Reinigung?").location)
+    assert jonas.sees("<h1>Wer zahlt?</h1>")
