@@ -24,6 +24,7 @@ from forum.threads.models import LONGEST_TITLE, Post, PostVersion, Thread
 from forum.threads.protection import written_by
 from forum.threads.queries import post_sent, standing_thread
 from forum.threads.rules import may_see
+from forum.tokens import new_key
 
 MOST_DRAFTS = 100
 # How long the place where a draft was discarded offers to take that back; the page of all drafts does so for longer.
@@ -121,8 +122,14 @@ def titles_of(viewer: Viewer, places: Sequence[str]) -> dict[str, str]:
 
 def follow(source_id: int, target_id: int) -> None:
     """Have what was written to one thread wait in the one it was merged into."""
-    there = f"thread:{target_id}"
-    db.session.execute(update(Draft).where(Draft.place == f"thread:{source_id}").values(place=there))
+    here, there = Draft.place == f"thread:{source_id}", f"thread:{target_id}"
+    alike = select(_other.id).where(
+        _other.member_id == Draft.member_id, _other.place == there, _other.form == Draft.form
+    )
+    # A form's key comes from outside: somebody may have used one in both places.
+    for draft in db.session.scalars(select(Draft).where(here, alike.exists())):
+        draft.form = new_key()
+    db.session.execute(update(Draft).where(here).values(place=there))
 
 
 def save_draft(actor: Viewer, place: str, form: str, seen: str, fields: Mapping[str, str]) -> Draft | None:

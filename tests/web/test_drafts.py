@@ -347,3 +347,14 @@ def test_who_sends_again_what_was_split_off_is_led_there(
     assert robert.sends(f"/threads/{thread}/split", follow=False, **fields).status_code == 303
     jonas.reads(form.sends("Und wer zahlt die Reinigung?").location)
     assert jonas.sees("<h1>Wer zahlt?</h1>")
+
+
+def test_nobody_stops_a_merging_with_a_key_of_their_own(
+    app: Flask, jonas: Person, robert: Person, thread: int, other: int
+) -> None:
+    for place, body in ((thread, "Hier"), (other, "Dort")):
+        form = Form(jonas, f"/threads/{place}")
+        form.key = "selbst gewählt"
+        form.saves(body, f"thread:{place}")
+    merges(robert, thread, other)
+    assert kept(app) == [(f"thread:{other}", "Hier"), (f"thread:{other}", "Dort")]
