@@ -117,6 +117,7 @@ def edit(
     title: str | None = None,
     tags: Iterable[str] | None = None,
     files: Files = NO_FILES,
+    send_key: str = "",
 ) -> Post:
     """Change a post, keeping what it said; `version` is the one the editor saw, so that nobody's edit is lost."""
     opened.acts(actor)
@@ -134,7 +135,7 @@ def edit(
         return post
     if body != post.body:
         before = PostVersion(post_id=post.id, version=post.version, body=post.body, editor_id=actor.id)
-        before.replaced_at = clock.now()
+        before.replaced_at, before.send_key = clock.now(), own_key("post", post.id, send_key) or None
         db.session.add(before)
         post.body = body
         write_html(post)

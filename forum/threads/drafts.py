@@ -20,9 +20,8 @@ from forum.errors import Invalid, Missing
 from forum.members.models import Member, Viewer
 from forum.text import MAX_SOURCE, tidy
 from forum.threads.actions import own_key
-from forum.threads.models import LONGEST_TITLE, Post, PostVersion, Thread
-from forum.threads.protection import written_by
-from forum.threads.queries import post_sent, standing_thread
+from forum.threads.models import LONGEST_TITLE, Post, Thread
+from forum.threads.queries import edit_sent, post_sent, standing_thread
 from forum.threads.rules import may_see
 from forum.tokens import new_key
 
@@ -137,7 +136,7 @@ def save_draft(actor: Viewer, place: str, form: str, seen: str, fields: Mapping[
     kept = _checked(place, form, fields)
     asked_for, place = place, _standing(place)
     _one_by_one(actor)
-    if _was_sent(actor, asked_for, form, kept):
+    if _was_sent(actor, asked_for, form):
         return None
     draft = _own_row(actor, place, form, seen)
     if not any(kept.get(name, "").strip() for name in _WORDS):
@@ -222,16 +221,12 @@ def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
 
 
-def _was_sent(actor: Viewer, place: str, form: str, fields: Mapping[str, str]) -> bool:
-    """Whether this came too late: its form was sent, or the version that it changes was changed by the same member."""
+def _was_sent(actor: Viewer, place: str, form: str) -> bool:
+    """Whether this came too late: its form was sent already."""
     what, _, where = place.partition(":")
-    if what == "post":
-        own = (PostVersion.post_id == int(where)) & written_by(actor, PostVersion.editor_id)
-        base = PostVersion.version == _whole(fields.get("version", ""))
-        return db.session.scalar(select(PostVersion.id).where(own, base)) is not None
     area = area_by_slug(where) if what == "area" else None
-    number = area.id if area else _whole(where)
-    return post_sent(actor, own_key(what, number, form)) is not None
+    key = own_key(what, area.id if area else _whole(where), form)
+    return post_sent(actor, key) is not None or edit_sent(actor, key)
 
 
 def _mine(actor: Viewer, draft_id: int) -> Draft:

@@ -317,6 +317,12 @@ def post_sent(actor: Viewer, send_key: str) -> Post | None:
     )
 
 
+def edit_sent(actor: Viewer, send_key: str) -> bool:
+    """Whether a post was changed by this form already."""
+    mine = select(PostVersion.id).where(written_by(actor, PostVersion.editor_id), PostVersion.send_key == send_key)
+    return bool(send_key) and db.session.scalar(mine.limit(1)) is not None
+
+
 def versions(post_id: int) -> Sequence[AnyRow]:
     """What the post said before, newest first; who may ask is decided by `can_see_history`."""
     return db.session.execute(

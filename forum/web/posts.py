@@ -1,5 +1,7 @@
 """A single post: its lasting address, editing, deleting, marking, and the preview of one not written yet."""
 
+from dataclasses import replace
+
 from flask import Response, request
 
 from forum.errors import Conflict, Invalid, require
@@ -19,7 +21,7 @@ from forum.web import uploads
 from forum.web.door import route
 from forum.web.drafts import sent_from_here, writing
 from forum.web.moderation import QUEUE
-from forum.web.pages import found, go, go_to_what_was_written, number, opening, page, said, sent
+from forum.web.pages import found, fresh_key, go, go_to_what_was_written, number, opening, page, said, sent
 from forum.web.session import settings, viewer
 
 
@@ -73,17 +75,17 @@ def update(post_id: int) -> Response:
 
 def _save(opened: Opened, post: Post, body: str, title: str | None) -> None:
     actor, version, reason, seen = opened.actor, number(sent("version")), sent("reason"), _flags()
-    files = uploads.form_files()
+    files, key = uploads.form_files(), sent("send_key")
     tags = sent("tags").split(",") if "tags" in request.form else None
     if seen:
         flags.decide(
             actor, opened, post, seen, reason,
-            lambda: moderation.edit_post(actor, opened, post, body, version, reason, title, tags, files),
+            lambda: moderation.edit_post(actor, opened, post, body, version, reason, title, tags, files, key),
         )  # fmt: skip
     elif post.author_id == actor.id:
-        actions.edit(actor, opened, post, body, version, title, tags, files)
+        actions.edit(actor, opened, post, body, version, title, tags, files, key)
     else:
-        moderation.edit_post(actor, opened, post, body, version, reason, title, tags, files)
+        moderation.edit_post(actor, opened, post, body, version, reason, title, tags, files, key)
 
 
 def _flags() -> int:
@@ -101,6 +103,8 @@ def _edit_form(
     queue: int = 0,
 ) -> Response:
     form = writing(f"post:{post.id}")
+    if status == 409:  # one that was sent before can be answered so too: from here on it is another
+        form = replace(form, send_key=fresh_key())
     text = {
         "body": post.body, "title": opened.thread.title, "tags": ", ".join(tag.name for tag in opened.thread.tagged),
         "version": post.version, "reason": "",

@@ -358,3 +358,25 @@ def test_nobody_stops_a_merging_with_a_key_of_their_own(
         form.saves(body, f"thread:{place}")
     merges(robert, thread, other)
     assert kept(app) == [(f"thread:{other}", "Hier"), (f"thread:{other}", "Dort")]
+
+
+def test_what_the_office_goes_on_with_after_the_phone_has_saved_is_kept(app: Flask, jonas: Person, thread: int) -> None:
+    answer = jonas.replies(thread, "Wir klingeln.")
+    place, address = f"post:{answer}", f"/posts/{answer}/edit"
+    office, phone = Form(jonas, address), Form(person(app, "jonas"), address)
+    assert phone.sends("Wir klingeln nicht.", version="1").status_code == 303
+    assert office.saves("Wir klingeln nie und schreiben.", place, version="1")["id"]
+    assert kept(app) == [(place, "Wir klingeln nie und schreiben.")]
+    refused = office.sends("Wir klingeln nie und schreiben.", version="1")
+    assert refused.status_code == 409
+
+
+def test_a_form_that_came_back_with_both_texts_is_another_form(jonas: Person, thread: int) -> None:
+    """Its answer was lost, so it was sent again; what is written from there on was never sent."""
+    answer = jonas.replies(thread, "Wir klingeln.")
+    form = Form(jonas, f"/posts/{answer}/edit")
+    form.sends("Wir klingeln nicht.", version="1")
+    again = form.sends("Wir klingeln nicht.", version="1")
+    assert again.status_code == 409
+    form.key = _KEY.search(again.text)[1]  # type: ignore[index]
+    assert form.saves("Wir klingeln nicht mehr.", f"post:{answer}", version="2")["id"]
