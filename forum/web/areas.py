@@ -136,8 +136,9 @@ def _form(
     kinds = kinds_to_start(viewer(), area)
     if not kinds:
         return page("areas/announcements_only.html", 403, here="threads", area=area)
-    form = writing(f"area:{slug}", fresh=not title)  # who comes with a title wants to write something else
-    title = title or form.fields.get("title", "")
+    # Who comes with a title wants to write something else.
+    form = writing(f"area:{slug}", fresh=not title or "draft" in request.args)
+    title = form.fields.get("title", title)
     texts, known_tags = beginnings(viewer(), area)
     kind = kind or form.fields.get("kind", "")
     kind = kind if kind in kinds else kinds[0]

@@ -10,6 +10,7 @@ from forum.db import db, transaction
 from forum.members.models import Member, SignIn
 from forum.members.passwords import hashed
 from tests.browser.conftest import Site, Visit, Visitor
+from tests.search.papers import pdf
 
 DRAFT = re.compile(r"^Entwurf von heute, \d+:\d\d")
 
@@ -77,6 +78,38 @@ def test_what_the_server_never_got_is_there_after_a_crash(site: Site, visit: Vis
     page.goto(site.address + site.thread("t-045"))
     expect(page.get_by_label("Ihre Antwort")).to_have_value("Noch nirgends gespeichert.")
     expect(page.locator(".draft")).to_have_text(DRAFT)
+
+
+NO_SERVER = "void (window.fetch = () => Promise.reject())"
+
+
+@pytest.mark.parametrize("reachable", [True, False], ids=["server there", "server away"])
+def test_all_of_a_form_is_there_after_a_crash(site: Site, visit: Visit, reachable: bool) -> None:
+    """Who wanted to ask without a name still does."""
+    visitor = visit(site, "frieda")
+    page = visitor.opens("/areas/organisation/new")
+    page.evaluate(NO_SERVER)
+    page.get_by_label("Dateien").set_input_files(
+        {"name": "Plan.pdf", "mimeType": "application/pdf", "buffer": pdf("x")}
+    )
+    expect(page.get_by_role("link", name="Plan.pdf")).to_be_visible()
+    page.get_by_role("radio", name="Strategie").check()
+    page.get_by_role("checkbox", name="Ohne Namen fragen").check()
+    page.get_by_label("Titel").fill("Wohin damit?")
+    page.get_by_role("textbox", name="Text").fill("Noch nirgends gespeichert.")
+    page.close(run_before_unload=False)
+    page = visitor.context.new_page()
+    if not reachable:
+        page.add_init_script(NO_SERVER)
+    page.goto(site.address + "/areas/organisation/new")
+    expect(page.get_by_role("textbox", name="Text")).to_have_value("Noch nirgends gespeichert.")
+    expect(page.get_by_label("Titel")).to_have_value("Wohin damit?")
+    expect(page.get_by_role("radio", name="Strategie")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Ohne Namen fragen")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Auch vor Kolleg")).not_to_be_checked()
+    if reachable:
+        expect(page.get_by_role("link", name="Plan.pdf")).to_be_visible()
+        expect(page.locator(".draft")).to_have_text(DRAFT)
 
 
 def posts_of(visitor: Visitor, words: str) -> int:

@@ -82,11 +82,12 @@ def test_a_draft_is_there_on_another_device_and_gone_when_it_is_sent(app: Flask,
 
 def test_a_new_thread_and_an_edit_have_drafts_of_all_their_fields(app: Flask, jonas: Person, thread: int) -> None:
     new = Form(jonas, "/areas/vermuellung/new")
-    new.saves("Wir stehen", "area:vermuellung", kind="strategy", title="Vom ersten Quadratmeter")
+    said = new.saves("Wir stehen", "area:vermuellung", kind="strategy", title="Vom ersten Quadratmeter")
     jonas.reads("/areas/vermuellung/new")
     assert jonas.sees('value="Vom ersten Quadratmeter"')
     assert jonas.sees('value="strategy" checked')
     assert Form(jonas, "/areas/vermuellung/new?title=Ganz+anderes").text == ""
+    assert Form(jonas, f"/areas/vermuellung/new?title=Ganz+anderes&draft={said['id']}").text == "Wir stehen"
     again = Form(jonas, "/areas/vermuellung/new")
     assert again.sends("Wir stehen auf Papier.", kind="strategy", title="Vom ersten Quadratmeter").status_code == 303
 
