@@ -381,3 +381,9 @@ def test_a_form_that_came_back_with_both_texts_is_another_form(jonas: Person, th
     assert again.status_code == 409
     form.key = _KEY.search(again.text)[1]  # type: ignore[index]
     assert form.saves("Wir klingeln nicht mehr.", f"post:{answer}", version="2")["id"]
+
+
+def test_what_a_form_says_of_its_files_is_not_taken_at_its_word(app: Flask, jonas: Person, thread: int) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    form.saves("Text", f"thread:{thread}", alts="nojson", upload="x")
+    assert Form(jonas, f"/threads/{thread}").text == "Text"
