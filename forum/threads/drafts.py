@@ -198,7 +198,7 @@ def _standing(place: str) -> str:
 def _checked(place: str, form: str, fields: Mapping[str, str]) -> dict[str, str]:
     if not _PLACE.fullmatch(place) or not form or len(form) > LONGEST_TITLE:
         raise Missing
-    kept = {name: tidy(fields[name]) for name in KEPT_FIELDS if fields.get(name)}
+    kept = {name: tidy(fields[name]) for name in KEPT_FIELDS if name in fields}
     if sum(map(len, kept.values())) > _LONGEST:
         raise Invalid("body_long", "body", most=MAX_SOURCE)
     return kept

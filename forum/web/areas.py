@@ -145,7 +145,7 @@ def _form(
     alike = [] if errors else similar(viewer(), title, body)
     return page(
         "areas/new.html", status, here="threads", area=area, kinds=kinds,
-        kind=kind, title=title, body=body or form.fields.get("body") or texts.get(kind, ""), templates=texts,
+        kind=kind, title=title, body=body or form.fields.get("body", texts.get(kind, "")), templates=texts,
         form=form, shown=shown, errors=errors or {}, tags=sent("tags") or form.fields.get("tags", ""),
         protectable=bool(kinds_to_protect(viewer(), area, area.protected_allowed)),
         protected=bool(sent("protected") or form.fields.get("protected")),

@@ -35,7 +35,7 @@ def index() -> Response:
 @route("/drafts", allow="member", methods=("POST",), receive=uploads.receive)
 def save() -> Response:
     """Keep what a form holds: the script is told how it stands, without it one is led back to the form."""
-    fields = {name: sent(name) for name in drafts.KEPT_FIELDS} | uploads.to_keep()
+    fields = dict(request.form.items()) | uploads.to_keep()
     try:
         draft = drafts.save_draft(viewer(), sent("place"), tidy(sent("send_key")), sent("draft"), fields)
     except Problem as problem:

@@ -383,7 +383,21 @@ def test_a_form_that_came_back_with_both_texts_is_another_form(jonas: Person, th
     assert form.saves("Wir klingeln nicht mehr.", f"post:{answer}", version="2")["id"]
 
 
-def test_what_a_form_says_of_its_files_is_not_taken_at_its_word(app: Flask, jonas: Person, thread: int) -> None:
+def test_what_a_form_says_of_its_files_is_not_taken_at_its_word(jonas: Person, thread: int) -> None:
     form = Form(jonas, f"/threads/{thread}")
     form.saves("Text", f"thread:{thread}", alts="nojson", upload="x")
     assert Form(jonas, f"/threads/{thread}").text == "Text"
+
+
+def test_a_field_that_was_emptied_stays_empty(app: Flask, frieda: Person) -> None:
+    thread = frieda.asks("Wie erreichen wir ihn?", tags="Erstkontakt")
+    post = post_id(app, thread, 1)
+    form = Form(frieda, f"/posts/{post}/edit")
+    form.saves("Er öffnet nicht.", f"post:{post}", title="", tags="", version="1")
+    frieda.reads(f"/posts/{post}/edit")
+    assert frieda.sees("Er öffnet nicht.")
+    assert not frieda.sees("Erstkontakt")
+    assert 'id="title" name="title" value=""' in frieda.page.text  # type: ignore[union-attr]
+    Form(frieda, "/areas/vermuellung/new").saves("Noch ohne Titel", "area:vermuellung", title="")
+    frieda.reads("/inbox/drafts")
+    assert frieda.sees(">Ohne Titel</a>")
