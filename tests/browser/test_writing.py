@@ -45,6 +45,8 @@ def test_what_was_typed_last_is_saved_when_the_tab_is_left(site: Site, visit: Vi
         visitor.opens("/inbox/drafts")
         if draft.count():
             break
+    page.get_by_text("Der ganze Text").click()
+    expect(page.get_by_role("textbox", name="Text")).to_have_value("Wir suchen einen für die erste Begehung.")
     draft.click()
     expect(page.get_by_label("Titel")).to_have_value("Wer hat einen Vordruck?")
     expect(page.get_by_role("textbox", name="Text")).to_have_value("Wir suchen einen für die erste Begehung.")

@@ -401,3 +401,12 @@ def test_a_field_that_was_emptied_stays_empty(app: Flask, frieda: Person) -> Non
     Form(frieda, "/areas/vermuellung/new").saves("Noch ohne Titel", "area:vermuellung", title="")
     frieda.reads("/inbox/drafts")
     assert frieda.sees(">Ohne Titel</a>")
+
+
+def test_a_long_draft_can_be_read_where_the_thread_is_closed(jonas: Person, robert: Person, thread: int) -> None:
+    text = "Wir klingeln nicht, wir schreiben zuerst. " * 20 + "Und dann warten wir."
+    Form(jonas, f"/threads/{thread}").saves(text, f"thread:{thread}")
+    robert.reads(f"/threads/{thread}/moderate")
+    robert.sends(f"/threads/{thread}/moderate", act="lock", reason="Erledigt.")
+    jonas.reads("/inbox/drafts")
+    assert jonas.sees("Und dann warten wir.</textarea>")
