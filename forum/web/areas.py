@@ -98,8 +98,8 @@ def create(slug: str) -> Response:
     kind, title, body = sent("kind"), sent("title"), sent("body")
     if sent("preview"):
         return _form(slug, kind, title, body, shown=rendered(body))
-    if tidy(body) == templates_of(area).get(kind):
-        body = ""  # nothing was filled in
+    if tidy(body) in templates_of(area).values():
+        body = ""  # nothing was filled in, whichever kind it began with
     try:
         tags, files = sent("tags").split(","), uploads.form_files()
         if sent("protected"):
