@@ -156,6 +156,21 @@ def test_the_own_post_is_there_at_once_and_becomes_the_real_one(site: Site, visi
     assert posts_of(visitor, "Sofort zu sehen.") == 1
 
 
+def test_a_reply_to_a_thread_that_was_merged_meanwhile_leads_to_where_it_stands(site: Site, visit: Visit) -> None:
+    page = visit(site, "frieda").opens(site.thread("t-045"))
+    into, facilitator = site.thread("t-046"), visit(site, "robert")
+    merging = facilitator.opens(site.thread("t-045").partition("-")[0] + "/merge")
+    merging.fill("#into", site.address + into)
+    merging.fill("#reason", "Dieselbe Frage.")
+    merging.get_by_role("main").locator("button[type=submit]").click()
+    expect(merging).to_have_url(re.compile(into))
+    page.get_by_label("Ihre Antwort").fill("Noch hier geschrieben.")
+    page.get_by_role("button", name="Antwort senden").click()
+    expect(page).to_have_url(re.compile(into + r"\?page=\d+#p\d+$"))
+    expect(page.locator(".post").last.locator(".text")).to_have_text("Noch hier geschrieben.")
+    expect(page.get_by_role("heading", level=1)).to_have_text(merging.get_by_role("heading", level=1).inner_text())
+
+
 @pytest.mark.parametrize("trouble", ["offline", "500", "503", "answer lost"])
 def test_what_fails_is_kept_and_goes_out_once(site: Site, visit: Visit, trouble: str) -> None:
     """UX 16, 18, 47: nothing lost, nothing double."""
