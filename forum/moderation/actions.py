@@ -63,11 +63,12 @@ def edit_post(
     title: str | None = None,
     tags: Iterable[str] | None = None,
     files: Files = NO_FILES,
+    send_key: str = "",
 ) -> ModerationEntry | None:
     """Change what somebody else wrote; what is as it was is no act."""
     reason = checked_reason(actor, opened, reason)
     before = _as_it_stands(opened, post)
-    threads.edit(actor, opened, post, body, version, title, tags, files)
+    threads.edit(actor, opened, post, body, version, title, tags, files, send_key)
     after = _as_it_stands(opened, post)
     return log(actor, opened, "edit", reason, before, after, post) if after != before else None
 

@@ -97,7 +97,7 @@ def reply(
     files: Files = NO_FILES,
 ) -> Post:
     """Add a post to a thread; sent twice with one key it is one post. Page, API and mail all come through here."""
-    send_key = own_key("thread", opened.thread.id, send_key)
+    send_key = own_key("thread", opened.asked_for, send_key)
     opened.acts(actor)
     if sent := post_sent(actor, send_key):
         return sent
@@ -119,6 +119,7 @@ def edit(
     title: str | None = None,
     tags: Iterable[str] | None = None,
     files: Files = NO_FILES,
+    send_key: str = "",
 ) -> Post:
     """Change a post, keeping what it said; `version` is the one the editor saw, so that nobody's edit is lost."""
     opened.acts(actor)
@@ -136,7 +137,7 @@ def edit(
         return post
     if body != post.body:
         before = PostVersion(post_id=post.id, version=post.version, body=post.body, editor_id=actor.id)
-        before.replaced_at = clock.now()
+        before.replaced_at, before.send_key = clock.now(), own_key("post", post.id, send_key) or None
         db.session.add(before)
         post.body = body
         write_html(post)

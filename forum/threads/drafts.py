@@ -36,10 +36,10 @@ from forum.errors import Invalid, Missing
 from forum.members.models import Member, Viewer
 from forum.text import MAX_SOURCE, tidy
 from forum.threads.actions import own_key
-from forum.threads.models import LONGEST_TITLE, Post, PostVersion, Thread
-from forum.threads.protection import written_by
-from forum.threads.queries import post_sent
+from forum.threads.models import LONGEST_TITLE, Post, Thread
+from forum.threads.queries import edit_sent, post_sent, standing_thread
 from forum.threads.rules import may_see
+from forum.tokens import new_key
 
 MOST_DRAFTS = 100
 # How long the place where a draft was discarded offers to take that back; the page of all drafts does so for longer.
@@ -137,8 +137,14 @@ def titles_of(viewer: Viewer, places: Sequence[str]) -> dict[str, str]:
 
 def follow(source_id: int, target_id: int) -> None:
     """Have what was written to one thread wait in the one it was merged into."""
-    there = f"thread:{target_id}"
-    db.session.execute(update(Draft).where(Draft.place == f"thread:{source_id}").values(place=there))
+    here, there = Draft.place == f"thread:{source_id}", f"thread:{target_id}"
+    alike = select(_other.id).where(
+        _other.member_id == Draft.member_id, _other.place == there, _other.form == Draft.form
+    )
+    # A form's key comes from outside: somebody may have used one in both places.
+    for draft in db.session.scalars(select(Draft).where(here, alike.exists())):
+        draft.form = new_key()
+    db.session.execute(update(Draft).where(here).values(place=there))
 
 
 def clear(thread_ids: Collection[int], change: Callable[[str], str]) -> None:
@@ -158,8 +164,9 @@ def clear(thread_ids: Collection[int], change: Callable[[str], str]) -> None:
 def save_draft(actor: Viewer, place: str, form: str, seen: str, fields: Mapping[str, str]) -> Draft | None:
     """Keep what the form holds by now; None if it was sent meanwhile. A text that was taken out can be taken back."""
     kept = _checked(place, form, fields)
+    asked_for, place = place, _standing(place)
     _one_by_one(actor)
-    if _was_sent(actor, place, form, kept):
+    if _was_sent(actor, asked_for, form):
         return None
     draft = _own_row(actor, place, form, seen)
     if not any(kept.get(name, "").strip() for name in _WORDS):
@@ -193,6 +200,7 @@ def take_back_draft(actor: Viewer, draft_id: int) -> Draft:
 
 def forget_sent(actor: Viewer, place: str, form: str, seen: str) -> None:
     """Part of sending: what is said is no draft any more. What another device holds and this one did not see stays."""
+    place = _standing(place)
     _one_by_one(actor)
     draft = _own_row(actor, place, form, seen)
     if draft is not None:
@@ -211,10 +219,16 @@ def _one_by_one(actor: Viewer) -> None:
     lock(select(Member.id).where(Member.id == actor.id))
 
 
+def _standing(place: str) -> str:
+    """The place by now: a form may be open while its thread is merged. Thread before member, as whoever sends locks."""
+    what, _, where = place.partition(":")
+    return f"thread:{standing_thread(int(where))}" if what == "thread" else place
+
+
 def _checked(place: str, form: str, fields: Mapping[str, str]) -> dict[str, str]:
     if not _PLACE.fullmatch(place) or not form or len(form) > LONGEST_TITLE:
         raise Missing
-    kept = {name: tidy(fields[name]) for name in KEPT_FIELDS if fields.get(name)}
+    kept = {name: tidy(fields[name]) for name in KEPT_FIELDS if name in fields}
     if sum(map(len, kept.values())) > _LONGEST:
         raise Invalid("body_long", "body", most=MAX_SOURCE)
     return kept
@@ -237,16 +251,12 @@ def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
 
 
-def _was_sent(actor: Viewer, place: str, form: str, fields: Mapping[str, str]) -> bool:
-    """Whether this came too late: its form was sent, or the version that it changes was changed by the same member."""
+def _was_sent(actor: Viewer, place: str, form: str) -> bool:
+    """Whether this came too late: its form was sent already."""
     what, _, where = place.partition(":")
-    if what == "post":
-        own = (PostVersion.post_id == int(where)) & written_by(actor, PostVersion.editor_id)
-        base = PostVersion.version == _whole(fields.get("version", ""))
-        return db.session.scalar(select(PostVersion.id).where(own, base)) is not None
     area = area_by_slug(where) if what == "area" else None
-    number = area.id if area else _whole(where)
-    return post_sent(actor, own_key(what, number, form)) is not None
+    key = own_key(what, area.id if area else _whole(where), form)
+    return post_sent(actor, key) is not None or edit_sent(actor, key)
 
 
 def _mine(actor: Viewer, draft_id: int) -> Draft:

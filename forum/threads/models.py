@@ -171,6 +171,8 @@ class PostVersion(Base):
     body: Mapped[str]
     editor_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
     replaced_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    # The key of the form that replaced it.
+    send_key: Mapped[str | None] = mapped_column(index=True)
 
     __table_args__ = (UniqueConstraint("post_id", "version"),)
 

@@ -5,7 +5,7 @@ as much as running it. Lists go by key and thread pages by post number, so that 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import and_, bindparam, case, func, select
@@ -217,6 +217,8 @@ class Opened:
     facilitates: bool
     viewer: Viewer
     actor: Viewer
+    # The number in the address: that of a thread which was merged into this one leads here too.
+    asked_for: int
 
     def acts(self, actor: Viewer) -> None:
         """Stop who would do something under the own name and not the one they asked under: that is a bug."""
@@ -262,8 +264,9 @@ def open_thread(viewer: Viewer, thread_id: int) -> Opened | None:
     statement = _TO_CHANGE.where(Thread.id == thread_id)
     row = db.session.execute(statement, {"viewer_id": viewer.id}, execution_options=anew).first()
     if row and row.Thread.merged_into_id:
-        return open_thread(viewer, row.Thread.merged_into_id)
-    return Opened(row.Thread, row.access, row.facilitates, viewer, acting(viewer, row)) if row else None
+        opened = open_thread(viewer, row.Thread.merged_into_id)
+        return opened and replace(opened, asked_for=thread_id)
+    return Opened(row.Thread, row.access, row.facilitates, viewer, acting(viewer, row), thread_id) if row else None
 
 
 def open_both(viewer: Viewer, one: int, other: int) -> tuple[Opened | None, Opened | None]:
@@ -316,6 +319,12 @@ def post_sent(actor: Viewer, send_key: str) -> Post | None:
         if send_key
         else None
     )
+
+
+def edit_sent(actor: Viewer, send_key: str) -> bool:
+    """Whether a post was changed by this form already."""
+    mine = select(PostVersion.id).where(written_by(actor, PostVersion.editor_id), PostVersion.send_key == send_key)
+    return bool(send_key) and db.session.scalar(mine.limit(1)) is not None
 
 
 def versions(post_id: int) -> Sequence[AnyRow]:

@@ -15,7 +15,7 @@ from forum.i18n import gettext
 from forum.members.models import Viewer
 from forum.text import tidy
 from forum.threads.actions import StartableArea
-from forum.threads.models import Thread, ThreadTag
+from forum.threads.models import Thread, ThreadTag, tag_slug
 from forum.threads.rules import kinds_to_start, may_see
 
 LONGEST = 4_000
@@ -78,7 +78,7 @@ def templates_of(area: StartableArea) -> Mapping[str, str]:
 def beginnings(viewer: Viewer, area: StartableArea) -> Beginnings:
     """What helps to begin a thread in an area that was found readable."""
     rows = read(_BEGINNINGS, {"viewer_id": viewer.id, "area_id": area.id}).all()
-    tags = sorted((row for row in rows if row.kind is None), key=lambda row: -row.uses)
+    tags = sorted((row for row in rows if row.kind is None), key=lambda row: (-row.uses, tag_slug(row.text)))
     return Beginnings({row.kind: row.text for row in rows if row.kind and row.text}, [row.text for row in tags])
 
 

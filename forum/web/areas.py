@@ -101,7 +101,7 @@ def create(slug: str) -> Response:
     if sent("preview"):
         return _form(slug, kind, title, body, shown=rendered(body))
     try:
-        if tidy(body) == templates_of(area).get(kind):
+        if tidy(body) in templates_of(area).values():  # whichever kind it began with
             raise Invalid("template_unfilled", "body")
         tags, files = sent("tags").split(","), uploads.form_files()
         if sent("protected"):
@@ -138,15 +138,16 @@ def _form(
     kinds = kinds_to_start(viewer(), area)
     if not kinds:
         return page("areas/announcements_only.html", 403, here="threads", area=area)
-    form = writing(f"area:{slug}", fresh=not title)  # who comes with a title wants to write something else
-    title = title or form.fields.get("title", "")
+    # Who comes with a title wants to write something else.
+    form = writing(f"area:{slug}", fresh=not title or "draft" in request.args)
+    title = form.fields.get("title", title)
     texts, known_tags = beginnings(viewer(), area)
     kind = kind or form.fields.get("kind", "")
     kind = kind if kind in kinds else kinds[0]
     alike = [] if errors else similar(viewer(), title, body, most=_MOST_SIMILAR)
     return page(
         "areas/new.html", status, here="threads", area=area, kinds=kinds,
-        kind=kind, title=title, body=body or form.fields.get("body") or texts.get(kind, ""), templates=texts,
+        kind=kind, title=title, body=body or form.fields.get("body", texts.get(kind, "")), templates=texts,
         form=form, shown=shown, errors=errors or {}, tags=sent("tags") or form.fields.get("tags", ""),
         protectable=bool(kinds_to_protect(viewer(), area, area.protected_allowed)),
         protected=bool(sent("protected") or form.fields.get("protected")),

@@ -38,11 +38,11 @@ def save() -> Response:
 
     That a file was not taken is told when all else is kept.
     """
-    fields = {name: sent(name) for name in drafts.KEPT_FIELDS} | uploads.to_keep()
+    fields = dict(request.form.items()) | uploads.to_keep()
     try:
         with transaction():
             draft = drafts.save_draft(viewer(), sent("place"), tidy(sent("send_key")), sent("draft"), fields)
-            told = _told(draft)
+            told, place = _told(draft), draft.place if draft else sent("place")
     except Problem as problem:
         if not by_script():
             raise
@@ -50,7 +50,7 @@ def save() -> Response:
     if by_script():
         return jsonify(told)
     uploads.tell_refused()
-    return go(address_of(sent("place")))
+    return go(address_of(place))
 
 
 @route("/drafts/<int:draft_id>/discard", allow="member", methods=("POST",), with_files=True)

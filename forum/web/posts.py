@@ -1,5 +1,6 @@
 """A single post: its lasting address, editing, deleting, marking, and the preview of one not written yet."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from flask import Response, request
@@ -22,7 +23,7 @@ from forum.web.differences import difference
 from forum.web.door import route
 from forum.web.drafts import sent_from_here, writing
 from forum.web.moderation import QUEUE
-from forum.web.pages import found, go, go_to_what_was_written, number, opening, page, said, sent
+from forum.web.pages import found, fresh_key, go, go_to_what_was_written, number, opening, page, said, sent
 from forum.web.session import settings, viewer
 
 
@@ -42,7 +43,7 @@ def preview() -> Response:
 def show(post_id: int) -> Response:
     """The lasting address of a post leads to its place in the thread."""
     opened, post = found(open_post(viewer(), post_id))
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 @route("/posts/<int:post_id>/edit", allow="member")
@@ -71,22 +72,22 @@ def update(post_id: int) -> Response:
         theirs, queue = ("", 0) if faster else (post.body, _flags())
         return _edit_form(opened, post, theirs=theirs, errors={"body": sentence(problem)}, status=409, queue=queue)
     sent_from_here(f"post:{post.id}")
-    return go_to_what_was_written(QUEUE if _flags() else _place(opened, post))
+    return go_to_what_was_written(QUEUE if _flags() else place_of(opened, post))
 
 
 def _save(opened: Opened, post: Post, body: str, title: str | None) -> None:
     actor, version, reason, seen = opened.actor, number(sent("version")), sent("reason"), _flags()
-    files = uploads.form_files()
+    files, key = uploads.form_files(), sent("send_key")
     tags = sent("tags").split(",") if "tags" in request.form else None
     if seen:
         flags.decide(
             actor, opened, post, seen, reason,
-            lambda: moderation.edit_post(actor, opened, post, body, version, reason, title, tags, files),
+            lambda: moderation.edit_post(actor, opened, post, body, version, reason, title, tags, files, key),
         )  # fmt: skip
     elif post.author_id == actor.id:
-        actions.edit(actor, opened, post, body, version, title, tags, files)
+        actions.edit(actor, opened, post, body, version, title, tags, files, key)
     else:
-        moderation.edit_post(actor, opened, post, body, version, reason, title, tags, files)
+        moderation.edit_post(actor, opened, post, body, version, reason, title, tags, files, key)
 
 
 def _flags() -> int:
@@ -104,6 +105,8 @@ def _edit_form(
     queue: int = 0,
 ) -> Response:
     form = writing(f"post:{post.id}")
+    if status == 409:  # one that was sent before can be answered so too: from here on it is another
+        form = replace(form, send_key=fresh_key())
     text = {
         "body": post.body, "title": opened.thread.title, "tags": ", ".join(tag.name for tag in opened.thread.tagged),
         "version": post.version, "reason": "",
@@ -137,7 +140,7 @@ def do_delete(post_id: int) -> Response:
             moderation.delete_post(opened.actor, opened, post, sent("reason"))
     except Invalid as problem:
         return _delete_form(post_id, said(problem), 422)
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 def _delete_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
@@ -168,13 +171,13 @@ def do_restore(post_id: int) -> Response:
             moderation.restore_post(opened.actor, opened, post, sent("reason"))
     except Invalid as problem:
         return _restore_form(post_id, said(problem), 422)
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 def _restore_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
     opened, post = found(open_post(viewer(), post_id))
     if post.deleted_at is None:
-        return go(_place(opened, post))
+        return go(place_of(opened, post))
     hours = settings().undo_hours
     require(rules.can_restore(opened.actor, opened, post.deleted_by_id, post.deleted_at, hours), "undo_too_late")
     return page(
@@ -212,7 +215,7 @@ def do_recommend(post_id: int) -> Response:
         practices.recommend(opened.actor, opened, post, sent("for_what"), sent("reason"))
     except Invalid as problem:
         return _recommend_form(post_id, said(problem), 422)
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 @route("/posts/<int:post_id>/withdraw", allow="member", methods=("POST",))
@@ -223,7 +226,7 @@ def withdraw(post_id: int) -> Response:
         practices.withdraw(opened.actor, opened, post, sent("withdrawn_reason"))
     except Invalid as problem:
         return _recommend_form(post_id, {"withdrawn_reason": sentence(problem)}, 422)
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 def _recommend_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
@@ -248,7 +251,7 @@ def helpful(post_id: int) -> Response:
     """The asker says that this answer helped, or no longer."""
     opened, post = found(open_post(viewer(), post_id))
     practices.say_helpful(opened.actor, opened, post, helped=sent("on") == "1")
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
 @route("/posts/<int:post_id>/thanks", allow="member", methods=("POST",))
@@ -256,9 +259,11 @@ def thanks(post_id: int) -> Response:
     """Thank for this post, or take the thanks back."""
     opened, post = found(open_post(viewer(), post_id))
     practices.thank(opened.actor, opened, post, thankful=sent("on") == "1")
-    return go(_place(opened, post))
+    return go(place_of(opened, post))
 
 
-def _place(opened: Opened, post: Post) -> str:
-    """Where the post stands."""
+def place_of(opened: Opened, post: Post) -> str:
+    """Where the post stands; one that was split off is found by its own address, by who may see it there."""
+    if post.thread_id != opened.thread.id:
+        return f"/posts/{post.id}"
     return f"/threads/{opened.thread.id}-{opened.thread.slug}?page={post.page}#{post.anchor}"

@@ -41,7 +41,7 @@ from forum.web.drafts import sent_from_here, writing
 from forum.web.later import later
 from forum.web.moderation import chosen_area
 from forum.web.pages import found, go, go_to_what_was_written, number, page, said, sent, with_openings
-from forum.web.posts import rendered
+from forum.web.posts import place_of, rendered
 from forum.web.session import settings, viewer
 
 
@@ -71,6 +71,8 @@ def show_named(thread_id: int, slug: str) -> Response:
 def _show(thread_id: int, slug: str = "", **form: Any) -> Response:
     reader = viewer()
     thread = found(readable_thread(reader, thread_id))
+    if thread.merged_into_id and form:
+        return _show(thread.merged_into_id, **form)
     if thread.merged_into_id:
         return go(f"/posts/{found(first_moved(thread.id))}")
     if slug and slug != thread.slug and not form:
@@ -211,9 +213,9 @@ def create_post(thread_id: int) -> Response:
         post = actions.reply(opened.actor, opened, body, number(sent("reply_to")) or None, sent("send_key"), files)
     except Invalid as problem:
         field = "files_error" if problem.field == "files" else "error"
-        return _show(thread_id, body=body, status=422, **{field: sentence(problem)})
-    sent_from_here(f"thread:{thread_id}")
-    return go_to_what_was_written(f"/threads/{thread_id}-{opened.thread.slug}?page={post.page}#{post.anchor}")
+        return _show(opened.thread.id, body=body, status=422, **{field: sentence(problem)})
+    sent_from_here(f"thread:{opened.thread.id}")
+    return go_to_what_was_written(place_of(opened, post))
 
 
 @route("/threads/<int:thread_id>/moderate", allow="member")

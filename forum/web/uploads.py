@@ -97,11 +97,9 @@ def _chosen() -> Files:
 
 
 def to_keep() -> dict[str, str]:
-    """What a draft keeps of the files in its form."""
-    chosen = _chosen()
-    if not chosen.added:
-        return {}
-    return {"upload": " ".join(map(str, chosen.added)), "alts": json.dumps(chosen.added, ensure_ascii=False)}
+    """What a draft keeps of the files in its form, in place of whatever that says itself."""
+    added = _chosen().added
+    return {"upload": " ".join(map(str, added)), "alts": json.dumps(added, ensure_ascii=False)}
 
 
 def shown(draft: Mapping[str, str] = _NO_DRAFT, attachments: Sequence[Attachment] = ()) -> SimpleNamespace:

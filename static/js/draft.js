@@ -57,14 +57,20 @@ for (const form of $$('form[data-draft]')) {
     if (text === saved) return forget();
     const body = new URLSearchParams([...fields, ['csrf_token', form.elements.csrf_token.value], ['place', place.value], ['send_key', key], ['draft', seen]]);
     try {
-      const said = await post(body);
-      if (!said.id) return forget();  // it was sent before the answer got here
-      draft.value = said.seen;
-      say(said.sentence, said.id, said.others);
+      const said = await post(body), there = new URL(location);
+      forget();
+      if (!said.id) return;  // it was sent before the answer got here
+      there.searchParams.set('draft', said.id);
+      there.hash = '';
+      return location.replace(there);
     } catch { say(form.dataset.lost); }
     send_key.value = key;
-    for (const [field, value] of fields) if (form.elements[field]) form.elements[field].value = value;
-    saved = written(form);
+    draft.value = seen;
+    for (const field of form.elements) {
+      const kept = fields.filter(([name]) => name === field.name).map(([, value]) => value);
+      if (/^(checkbox|radio)$/.test(field.type)) field.checked = kept.includes(field.value);
+      else if (kept.length === 1) [field.value] = kept;
+    }
     $$('textarea', form).forEach(field => field.dispatchEvent(new Event('input', { bubbles: true })));
   })();
 }

@@ -49,7 +49,8 @@ async function deliver(form) {
 async function arrive(form, pending, address) {
   const page = new DOMParser().parseFromString(await (await fetch(address)).text(), 'text/html'), fresh = $('#reply', page).elements;
   const posts = [...$$('.post', page)], known = post => document.getElementById(post.id);
-  if (!posts.some(known)) throw address;  // it opened a new page
+  // It opened a new page, or the thread was merged into another.
+  if (!posts.some(known) || fresh.place.value !== form.elements.place.value) throw address;
   posts.filter(post => !known(post)).forEach(post => pending.before(document.adoptNode(post)));
   pending.remove();
   const field = form.elements.body;

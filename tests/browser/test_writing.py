@@ -10,6 +10,7 @@ from forum.db import db, transaction
 from forum.members.models import Member, SignIn
 from forum.members.passwords import hashed
 from tests.browser.conftest import Site, Visit, Visitor
+from tests.search.papers import pdf
 
 DRAFT = re.compile(r"^Entwurf von heute, \d+:\d\d")
 
@@ -44,6 +45,8 @@ def test_what_was_typed_last_is_saved_when_the_tab_is_left(site: Site, visit: Vi
         visitor.opens("/inbox/drafts")
         if draft.count():
             break
+    page.get_by_text("Der ganze Text").click()
+    expect(page.get_by_role("textbox", name="Text")).to_have_value("Wir suchen einen für die erste Begehung.")
     draft.click()
     expect(page.get_by_label("Titel")).to_have_value("Wer hat einen Vordruck?")
     expect(page.get_by_role("textbox", name="Text")).to_have_value("Wir suchen einen für die erste Begehung.")
@@ -77,6 +80,38 @@ def test_what_the_server_never_got_is_there_after_a_crash(site: Site, visit: Vis
     page.goto(site.address + site.thread("t-045"))
     expect(page.get_by_label("Ihre Antwort")).to_have_value("Noch nirgends gespeichert.")
     expect(page.locator(".draft")).to_have_text(DRAFT)
+
+
+NO_SERVER = "void (window.fetch = () => Promise.reject())"
+
+
+@pytest.mark.parametrize("reachable", [True, False], ids=["server there", "server away"])
+def test_all_of_a_form_is_there_after_a_crash(site: Site, visit: Visit, reachable: bool) -> None:
+    """Who wanted to ask without a name still does."""
+    visitor = visit(site, "frieda")
+    page = visitor.opens("/areas/organisation/new")
+    page.evaluate(NO_SERVER)
+    page.get_by_label("Dateien").set_input_files(
+        {"name": "Plan.pdf", "mimeType": "application/pdf", "buffer": pdf("x")}
+    )
+    expect(page.get_by_role("link", name="Plan.pdf")).to_be_visible()
+    page.get_by_role("radio", name="Strategie").check()
+    page.get_by_role("checkbox", name="Ohne Namen fragen").check()
+    page.get_by_label("Titel").fill("Wohin damit?")
+    page.get_by_role("textbox", name="Text").fill("Noch nirgends gespeichert.")
+    page.close(run_before_unload=False)
+    page = visitor.context.new_page()
+    if not reachable:
+        page.add_init_script(NO_SERVER)
+    page.goto(site.address + "/areas/organisation/new")
+    expect(page.get_by_role("textbox", name="Text")).to_have_value("Noch nirgends gespeichert.")
+    expect(page.get_by_label("Titel")).to_have_value("Wohin damit?")
+    expect(page.get_by_role("radio", name="Strategie")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Ohne Namen fragen")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Auch vor Kolleg")).not_to_be_checked()
+    if reachable:
+        expect(page.get_by_role("link", name="Plan.pdf")).to_be_visible()
+        expect(page.locator(".draft")).to_have_text(DRAFT)
 
 
 def posts_of(visitor: Visitor, words: str) -> int:
@@ -119,6 +154,21 @@ def test_the_own_post_is_there_at_once_and_becomes_the_real_one(site: Site, visi
     page.get_by_label("Ihre Antwort").press("Control+Enter")
     expect(page.locator(".post").last.locator(".text")).to_have_text("Und gleich noch einer.")
     assert posts_of(visitor, "Sofort zu sehen.") == 1
+
+
+def test_a_reply_to_a_thread_that_was_merged_meanwhile_leads_to_where_it_stands(site: Site, visit: Visit) -> None:
+    page = visit(site, "frieda").opens(site.thread("t-045"))
+    into, facilitator = site.thread("t-046"), visit(site, "robert")
+    merging = facilitator.opens(site.thread("t-045").partition("-")[0] + "/merge")
+    merging.fill("#into", site.address + into)
+    merging.fill("#reason", "Dieselbe Frage.")
+    merging.get_by_role("main").locator("button[type=submit]").click()
+    expect(merging).to_have_url(re.compile(into))
+    page.get_by_label("Ihre Antwort").fill("Noch hier geschrieben.")
+    page.get_by_role("button", name="Antwort senden").click()
+    expect(page).to_have_url(re.compile(into + r"\?page=\d+#p\d+$"))
+    expect(page.locator(".post").last.locator(".text")).to_have_text("Noch hier geschrieben.")
+    expect(page.get_by_role("heading", level=1)).to_have_text(merging.get_by_role("heading", level=1).inner_text())
 
 
 @pytest.mark.parametrize("trouble", ["offline", "500", "503", "answer lost"])

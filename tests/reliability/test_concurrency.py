@@ -799,6 +799,15 @@ def test_a_draft_that_is_saved_while_it_is_sent_does_not_outlive_it(
     assert drafts_of(app) == []
 
 
+def test_a_draft_is_saved_while_its_thread_is_merged(
+    app: Flask, frieda: Person, robert: Person, jonas: Person, thread: int, together: Together
+) -> None:
+    other = frieda.asks("Dieselbe Frage noch einmal")
+    answers = together(merging(robert, other, thread), draft(jonas, other, "Fast fertig", "k1"))
+    assert statuses(*answers) == [303, 303]
+    assert look(app, lambda: db.session.scalars(select(Draft)).one().place) == f"thread:{thread}"
+
+
 def test_an_edit_that_is_saved_as_draft_while_it_is_sent(
     app: Flask, jonas: Person, answer: int, together: Together
 ) -> None:

@@ -48,6 +48,13 @@ class Form:
         )
 
 
+def merges(robert: Person, source: int, target: int) -> None:
+    robert.reads(f"/threads/{source}/merge")
+    into = f"https://fachkreis.example/threads/{target}"
+    answer = robert.sends(f"/threads/{source}/merge", follow=False, into=into, reason="Dieselbe Frage.")
+    assert answer.status_code == 303
+
+
 @pytest.fixture
 def thread(frieda: Person) -> int:
     return frieda.asks("Wie erreichen wir ihn?")
@@ -75,11 +82,12 @@ def test_a_draft_is_there_on_another_device_and_gone_when_it_is_sent(app: Flask,
 
 def test_a_new_thread_and_an_edit_have_drafts_of_all_their_fields(app: Flask, jonas: Person, thread: int) -> None:
     new = Form(jonas, "/areas/vermuellung/new")
-    new.saves("Wir stehen", "area:vermuellung", kind="strategy", title="Vom ersten Quadratmeter")
+    said = new.saves("Wir stehen", "area:vermuellung", kind="strategy", title="Vom ersten Quadratmeter")
     jonas.reads("/areas/vermuellung/new")
     assert jonas.sees('value="Vom ersten Quadratmeter"')
     assert jonas.sees('value="strategy" checked')
     assert Form(jonas, "/areas/vermuellung/new?title=Ganz+anderes").text == ""
+    assert Form(jonas, f"/areas/vermuellung/new?title=Ganz+anderes&draft={said['id']}").text == "Wir stehen"
     again = Form(jonas, "/areas/vermuellung/new")
     assert again.sends("Wir stehen auf Papier.", kind="strategy", title="Vom ersten Quadratmeter").status_code == 303
 
@@ -267,3 +275,138 @@ def test_the_list_takes_as_many_statements_for_many_drafts(jonas: Person, thread
     for number in range(8):
         Form(jonas, "/areas/vermuellung/new").saves("Mehr", "area:vermuellung", title=f"Titel {number}")
     assert count() == few <= 8
+
+
+@pytest.fixture
+def other(aylin: Person) -> int:
+    """A thread into which the first one is merged while Jonas writes there."""
+    return aylin.asks("Er macht nicht auf")
+
+
+def test_a_form_whose_thread_is_merged_meanwhile_keeps_its_text(
+    jonas: Person, robert: Person, thread: int, other: int
+) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    merges(robert, thread, other)
+    shown = form.sends("Wir **klingeln** nicht.", preview="1")
+    assert shown.status_code == 200
+    assert jonas.sees("<strong>klingeln</strong>")
+    assert jonas.sees("Wir **klingeln** nicht.</textarea>")
+    assert jonas.sees(f'action="/threads/{other}/posts#body"')
+    refused = form.sends("Wir \N{REPLACEMENT CHARACTER} nicht.")
+    assert refused.status_code == 422
+    assert jonas.sees("Wir \N{REPLACEMENT CHARACTER} nicht.</textarea>")
+
+
+def test_a_reply_to_a_merged_thread_takes_its_draft_along_and_leads_to_itself(
+    app: Flask, jonas: Person, robert: Person, thread: int, other: int
+) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    form.saves("Wir klingeln nicht", f"thread:{thread}")
+    merges(robert, thread, other)
+    sent = form.sends("Wir klingeln nicht.")
+    assert sent.location == f"/threads/{other}-er-macht-nicht-auf?page=1#p3"
+    assert kept(app) == []
+    assert form.saves("Wir klingeln nicht", f"thread:{thread}") == {"sentence": ""}
+    assert kept(app) == []
+
+
+def test_what_is_saved_after_the_merging_is_the_same_draft(
+    app: Flask, jonas: Person, robert: Person, thread: int, other: int
+) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    form.saves("Wir klingeln", f"thread:{thread}")
+    merges(robert, thread, other)
+    said = form.saves("Wir klingeln nicht mehr", f"thread:{thread}")
+    assert kept(app) == [(f"thread:{other}", "Wir klingeln nicht mehr")]
+    jonas.reads("/inbox/drafts")
+    assert jonas.sees(f'href="/threads/{other}?page=last&draft={said["id"]}#body"')
+    fields = {"place": f"thread:{thread}", "send_key": form.key, "draft": form.seen, "body": "Ohne Skript"}
+    assert jonas.sends("/drafts", csrf_token=form.token, **fields).status_code == 200
+    assert jonas.sees("Ohne Skript</textarea>")
+
+
+def test_what_was_sent_before_the_merging_is_not_sent_twice(
+    app: Flask, jonas: Person, robert: Person, thread: int, other: int
+) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    form.sends("Nur einmal.")
+    merges(robert, thread, other)
+    assert form.sends("Nur einmal.").location.endswith(f"/threads/{other}-er-macht-nicht-auf?page=1#p3")
+    assert form.saves("Nur einm", f"thread:{thread}") == {"sentence": ""}
+    assert kept(app) == []
+
+
+def test_who_sends_again_what_was_split_off_is_led_there(
+    app: Flask, jonas: Person, robert: Person, thread: int
+) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    form.sends("Und wer zahlt die Reinigung?")
+    post = post_id(app, thread, 2)
+    robert.reads(f"/threads/{thread}/split")
+    fields = {"posts": str(post), "title": "Wer zahlt?", "reason": "Eine andere Frage.", "area": "1"}
+    assert robert.sends(f"/threads/{thread}/split", follow=False, **fields).status_code == 303
+    jonas.reads(form.sends("Und wer zahlt die Reinigung?").location)
+    assert jonas.sees("<h1>Wer zahlt?</h1>")
+
+
+def test_nobody_stops_a_merging_with_a_key_of_their_own(
+    app: Flask, jonas: Person, robert: Person, thread: int, other: int
+) -> None:
+    for place, body in ((thread, "Hier"), (other, "Dort")):
+        form = Form(jonas, f"/threads/{place}")
+        form.key = "selbst gewählt"
+        form.saves(body, f"thread:{place}")
+    merges(robert, thread, other)
+    assert kept(app) == [(f"thread:{other}", "Hier"), (f"thread:{other}", "Dort")]
+
+
+def test_what_the_office_goes_on_with_after_the_phone_has_saved_is_kept(app: Flask, jonas: Person, thread: int) -> None:
+    answer = jonas.replies(thread, "Wir klingeln.")
+    place, address = f"post:{answer}", f"/posts/{answer}/edit"
+    office, phone = Form(jonas, address), Form(person(app, "jonas"), address)
+    assert phone.sends("Wir klingeln nicht.", version="1").status_code == 303
+    assert office.saves("Wir klingeln nie und schreiben.", place, version="1")["id"]
+    assert kept(app) == [(place, "Wir klingeln nie und schreiben.")]
+    refused = office.sends("Wir klingeln nie und schreiben.", version="1")
+    assert refused.status_code == 409
+
+
+def test_a_form_that_came_back_with_both_texts_is_another_form(jonas: Person, thread: int) -> None:
+    """Its answer was lost, so it was sent again; what is written from there on was never sent."""
+    answer = jonas.replies(thread, "Wir klingeln.")
+    form = Form(jonas, f"/posts/{answer}/edit")
+    form.sends("Wir klingeln nicht.", version="1")
+    again = form.sends("Wir klingeln nicht.", version="1")
+    assert again.status_code == 409
+    form.key = _KEY.search(again.text)[1]  # type: ignore[index]
+    assert form.saves("Wir klingeln nicht mehr.", f"post:{answer}", version="2")["id"]
+
+
+def test_what_a_form_says_of_its_files_is_not_taken_at_its_word(jonas: Person, thread: int) -> None:
+    form = Form(jonas, f"/threads/{thread}")
+    form.saves("Text", f"thread:{thread}", alts="nojson", upload="x")
+    assert Form(jonas, f"/threads/{thread}").text == "Text"
+
+
+def test_a_field_that_was_emptied_stays_empty(app: Flask, frieda: Person) -> None:
+    thread = frieda.asks("Wie erreichen wir ihn?", tags="Erstkontakt")
+    post = post_id(app, thread, 1)
+    form = Form(frieda, f"/posts/{post}/edit")
+    form.saves("Er öffnet nicht.", f"post:{post}", title="", tags="", version="1")
+    frieda.reads(f"/posts/{post}/edit")
+    assert frieda.sees("Er öffnet nicht.")
+    assert not frieda.sees("Erstkontakt")
+    assert 'id="title" name="title" value=""' in frieda.page.text  # type: ignore[union-attr]
+    Form(frieda, "/areas/vermuellung/new").saves("Noch ohne Titel", "area:vermuellung", title="")
+    frieda.reads("/inbox/drafts")
+    assert frieda.sees(">Ohne Titel</a>")
+
+
+def test_a_long_draft_can_be_read_where_the_thread_is_closed(jonas: Person, robert: Person, thread: int) -> None:
+    text = "Wir klingeln nicht, wir schreiben zuerst. " * 20 + "Und dann warten wir."
+    Form(jonas, f"/threads/{thread}").saves(text, f"thread:{thread}")
+    robert.reads(f"/threads/{thread}/moderate")
+    robert.sends(f"/threads/{thread}/moderate", act="lock", reason="Erledigt.")
+    jonas.reads("/inbox/drafts")
+    assert jonas.sees("Und dann warten wir.</textarea>")

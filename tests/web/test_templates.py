@@ -40,9 +40,10 @@ def test_a_template_that_nobody_filled_in_is_no_text(frieda: Person, robert: Per
     robert.reads(FORM)
     robert.sends(FORM, text="**Lage**", version="0")
     frieda.reads("/areas/vermuellung/new")
-    answer = frieda.sends("/areas/vermuellung/new", kind="question", title="Leer", body="**Lage**\r\n", send_key="k")
-    assert answer.status_code == 422
-    assert frieda.sees("Die Vorlage ist noch nicht ausgefüllt.")
+    for kind in ("question", "strategy"):
+        answer = frieda.sends("/areas/vermuellung/new", kind=kind, title="Leer", body="**Lage**\r\n", send_key="k")
+        assert answer.status_code == 422
+        assert frieda.sees("Die Vorlage ist noch nicht ausgefüllt.")
     frieda.asks("Voll", "**Lage**\n\nEr öffnet nicht.")
 
 

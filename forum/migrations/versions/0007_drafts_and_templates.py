@@ -33,3 +33,5 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['area_id'], ['area.id'], name=op.f('fk_thread_template_area_id')),
     sa.PrimaryKeyConstraint('area_id', 'kind', name=op.f('pk_thread_template'))
     )
+    op.add_column('post_version', sa.Column('send_key', sa.String(), nullable=True))
+    op.create_index(op.f('ix_post_version_send_key'), 'post_version', ['send_key'], unique=False)
