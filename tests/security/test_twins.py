@@ -75,6 +75,7 @@ def play(app: Flask, asker: str) -> dict[str, Visitor]:
     send(people[asker], "/posts/3/edit", body="Vielen Dank, @jonas-brandt!", version="1")
     send(people[asker], "/posts/3/delete")
     send(people[asker], "/posts/3/restore")
+    send(people[asker], "/posts/4/share", to="Jonas Brandt", line="Siehe oben.")
     send(people[asker], "/posts/4/flag", why="other", words="Passt nicht.")
     send(people["robert"], "/threads/1/moderate", act="lock", reason="Es ist gesagt.")
     send(people["anke"], "/admin/protected/1/ask", reason="Ein Kind ist in Gefahr.")

@@ -133,6 +133,37 @@ def test_an_asker_who_acts_as_themselves_is_a_bug(app: Flask, frieda: Person) ->
             actions.delete_post(asker, opened, db.session.get_one(Post, first))
 
 
+def test_the_asker_points_colleagues_to_it_under_the_name(
+    app: Flask, frieda: Person, jonas: Person, robert: Person, mailbox: Mailbox
+) -> None:
+    """Held, only the asker and facilitators could: so nobody does."""
+    thread = asks(frieda)
+    first = post_id(app, thread, 1)
+    for somebody in (frieda, robert):
+        somebody.reads(f"/posts/{first}/more")
+        assert not somebody.sees("Andere darauf hinweisen")
+        assert somebody.reads(f"/posts/{first}/share").status_code == 403
+        assert somebody.sends(f"/posts/{first}/share", to="Anke Verwey").status_code == 403
+    publishes(robert, thread)
+    mailbox.empty()
+    frieda.reads(f"/posts/{first}/share")
+    assert frieda.sends(f"/posts/{first}/share", to="Frieda Moor").status_code == 422
+    for number in range(4):
+        assert (
+            frieda.sends(
+                f"/posts/{first}/share", to="Jonas Brandt, Aylin Kaya, Bernd Ahlers, Anke Verwey, Robert Tamm"
+            ).status_code
+            == 200
+        ), number
+    assert frieda.sends(f"/posts/{first}/share", to="Jonas Brandt").status_code == 422
+    answer = post_id(app, jonas.asks("Wer räumt?"), 1)
+    frieda.reads(f"/posts/{answer}/share")
+    assert frieda.sends(f"/posts/{answer}/share", to="Jonas Brandt").status_code == 422
+    assert "Kollegin A weist Sie auf einen Beitrag hin" in str(mailbox.to(jonas)[0]["Subject"])
+    assert "Kollegin A weist Sie" in told(jonas)
+    assert not jonas.sees("Frieda")
+
+
 def test_sent_twice_it_is_asked_once(app: Flask, frieda: Person) -> None:
     frieda.reads("/areas/vermuellung/new")
     for _ in range(2):
@@ -247,7 +278,7 @@ def test_the_asker_is_told_in_the_inbox_and_by_mails_that_say_nothing(
 ) -> None:
     thread = asks(frieda)
     assert "Frage ohne Namen wartet" in str(mailbox.to(robert)[-1]["Subject"])
-    assert "bittet die Leitung" in told(robert)
+    assert "Eine Frage ohne Namen wartet" in told(robert)
     robert.sends(f"/threads/{thread}/return", reason="Die Straße steht noch darin.")
     mailbox.arrives()
     assert "Die Straße steht noch darin." in told(frieda)
