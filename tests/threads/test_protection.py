@@ -433,6 +433,28 @@ def test_a_request_expires(frieda: Person, robert: Person, anke: Person, second:
         assert not later.sees("Frieda")
 
 
+def no_longer(app: Flask, act: Callable[[Member], None]) -> None:
+    with app.app_context(), transaction():
+        act(db.session.scalars(select(Member).where(Member.uid == "aylin")).one())
+
+
+@pytest.mark.parametrize(
+    "act",
+    [lambda member: members.change_role(None, member, "member"), lambda member: members.suspend(None, member)],
+    ids=["a member", "suspended"],
+)
+def test_nobody_agrees_with_one_who_administers_no_longer(
+    app: Flask, frieda: Person, robert: Person, anke: Person, second: Person, act: Callable[[Member], None]
+) -> None:
+    thread = asks(frieda)
+    publishes(robert, thread)
+    opens(second, thread, "ask", "Ein Kind ist in Gefahr.")
+    no_longer(app, act)
+    assert opens(anke, thread, "agree", "Ja.") == 422
+    assert not anke.sees("Frieda")
+    assert opens(anke, thread, "ask", "Ein Kind ist in Gefahr.") == 200
+
+
 def test_an_administrator_who_asked_is_like_any_other(anke: Person, robert: Person, second: Person) -> None:
     thread = asks(second)
     publishes(robert, thread)
