@@ -181,6 +181,7 @@ def _posts(
                 "takes_back": row.id in mine,
                 "thanked": row.id in marks.thanked,
                 "attachments": attachments.get(row.id, ()),
+                "editable": rules.can_edit(me, thread, row.author_id),
                 "markable": is_answer(thread.kind, row.number),
                 "restorable": row.deleted_at is not None
                 and row.moved_to_id is None

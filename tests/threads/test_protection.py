@@ -174,7 +174,9 @@ def test_sent_twice_it_is_asked_once(app: Flask, frieda: Person) -> None:
         assert len(db.session.scalars(select(Thread)).all()) == 1
 
 
-def test_it_is_returned_with_a_reason_and_sent_again(frieda: Person, jonas: Person, robert: Person) -> None:
+def test_it_is_returned_with_a_reason_and_sent_again(
+    app: Flask, frieda: Person, jonas: Person, robert: Person
+) -> None:
     thread = asks(frieda)
     robert.reads(f"/threads/{thread}/return")
     assert robert.sends(f"/threads/{thread}/return", reason="").status_code == 422
@@ -184,6 +186,7 @@ def test_it_is_returned_with_a_reason_and_sent_again(frieda: Person, jonas: Pers
     frieda.reads(f"/threads/{thread}")
     assert frieda.sees("Die Straße steht noch darin.")
     assert frieda.sees(BODY)
+    assert frieda.sees(f'href="/posts/{post_id(app, thread, 1)}/edit"')
     assert robert.sends(f"/threads/{thread}/publish").status_code == 403
     frieda.sends(f"/threads/{thread}/send-again")
     assert robert.reads("/moderation/queue")
