@@ -1,10 +1,12 @@
 """Questions without a name: asked, held until a facilitator has looked, published or given back."""
 
-from sqlalchemy import update
+from collections.abc import Iterable
+
+from sqlalchemy import select, update
 
 from forum import clock, i18n, outbox
 from forum.db import db
-from forum.errors import Invalid, require
+from forum.errors import Conflict, Invalid, require
 from forum.members.actions import add_persona
 from forum.members.models import Viewer
 from forum.members.queries import network
@@ -73,10 +75,21 @@ def _persona_name() -> str:
         return i18n.gettext("Colleague A")
 
 
-def publish(actor: Viewer, opened: Opened) -> None:
-    """Let everybody have a question that was held. It begins now, and so it tells nothing of when it was asked."""
+def as_it_reads(title: str, tags: Iterable[str], version: int) -> str:
+    """What a facilitator has looked at: a title, tags and this version of the text and its files."""
+    return " · ".join((str(version), title, *tags))
+
+
+def publish(actor: Viewer, opened: Opened, seen: str) -> None:
+    """Let everybody have a question that was held, if it still reads as it was seen.
+
+    It begins now, and so it tells nothing of when it was asked.
+    """
     _require_waiting(actor, opened)
     thread, now = opened.thread, clock.now()
+    version = db.session.scalars(select(Post.version).where(Post.thread_id == thread.id, Post.number == 1)).one()
+    if seen != as_it_reads(thread.title, [tag.name for tag in thread.tagged], version):
+        raise Conflict("question_changed")
     thread.held, thread.created_at = False, now
     db.session.execute(update(Post).where(Post.thread_id == thread.id).values(created_at=now, edited_at=None))
     refresh_facts(thread.id)

@@ -20,6 +20,7 @@ from forum.db import db, transaction
 from forum.members.models import Member
 from forum.notifications import digests
 from forum.notifications.models import OutgoingMail
+from forum.threads.asking import as_it_reads
 from forum.threads.models import Attachment, Post, Thread
 from forum.transfer.export import export
 from forum.worker import work_off
@@ -62,7 +63,7 @@ def play(app: Flask, asker: str) -> dict[str, Visitor]:
     send(people["robert"], "/threads/1/return", reason="Bitte ohne den Ort.")
     send(people[asker], "/posts/1/edit", body="Wer kennt das auch?", version="1")
     send(people[asker], "/threads/1/send-again")
-    send(people["robert"], "/threads/1/publish")
+    send(people["robert"], "/threads/1/publish", seen=as_it_reads(question["title"], (), 2))
     send(people["jonas"], "/threads/1/posts", body=f"Bei {WORDS} hilft Ruhe.")
     send(people[asker], "/threads/1/posts", body="Danke, @jonas-brandt!", reply_to="2")
     send(people["bernd"], "/threads/1/posts", body="Oder ein Gespräch.", reply_to="3")

@@ -46,8 +46,7 @@ def asks(somebody: Person, **fields: str) -> int:
 
 
 def publishes(somebody: Person, thread: int) -> None:
-    somebody.reads(f"/threads/{thread}")
-    assert somebody.sends(f"/threads/{thread}/publish").status_code == 200
+    assert somebody.publishes(thread).status_code == 200
 
 
 def row(app: Flask, thread: int) -> Thread:
@@ -133,6 +132,26 @@ def test_an_asker_who_acts_as_themselves_is_a_bug(app: Flask, frieda: Person) ->
             actions.delete_post(asker, opened, db.session.get_one(Post, first))
 
 
+@pytest.mark.parametrize(
+    "changed", [{"body": BODY + " In der Parkallee 7."}, {"title": "Parkallee 7"}, {"tags": "Findorff"}]
+)
+def test_what_nobody_has_looked_at_is_not_published(
+    frieda: Person, jonas: Person, robert: Person, app: Flask, changed: dict[str, str]
+) -> None:
+    """Robert has the question open while Frieda changes it."""
+    thread = asks(frieda)
+    first = post_id(app, thread, 1)
+    [seen] = re.findall('name="seen" value="([^"]+)"', robert.reads(f"/threads/{thread}").text)
+    frieda.reads(f"/posts/{first}/edit")
+    assert frieda.sends(f"/posts/{first}/edit", **{"body": BODY, "version": "1", **changed}).status_code == 200
+    assert robert.sends(f"/threads/{thread}/publish", seen=unescape(seen)).status_code == 409
+    assert robert.sees("inzwischen geändert")
+    assert all(robert.sees(words) for words in changed.values())
+    assert jonas.reads(f"/threads/{thread}").status_code == 404
+    publishes(robert, thread)
+    assert jonas.reads(f"/threads/{thread}").status_code == 200
+
+
 def test_the_asker_points_colleagues_to_it_under_the_name(
     app: Flask, frieda: Person, jonas: Person, robert: Person, mailbox: Mailbox
 ) -> None:
@@ -174,9 +193,7 @@ def test_sent_twice_it_is_asked_once(app: Flask, frieda: Person) -> None:
         assert len(db.session.scalars(select(Thread)).all()) == 1
 
 
-def test_it_is_returned_with_a_reason_and_sent_again(
-    app: Flask, frieda: Person, jonas: Person, robert: Person
-) -> None:
+def test_it_is_returned_with_a_reason_and_sent_again(app: Flask, frieda: Person, jonas: Person, robert: Person) -> None:
     thread = asks(frieda)
     robert.reads(f"/threads/{thread}/return")
     assert robert.sends(f"/threads/{thread}/return", reason="").status_code == 422
@@ -187,7 +204,7 @@ def test_it_is_returned_with_a_reason_and_sent_again(
     assert frieda.sees("Die Straße steht noch darin.")
     assert frieda.sees(BODY)
     assert frieda.sees(f'href="/posts/{post_id(app, thread, 1)}/edit"')
-    assert robert.sends(f"/threads/{thread}/publish").status_code == 403
+    assert robert.publishes(thread).status_code == 403
     frieda.sends(f"/threads/{thread}/send-again")
     assert robert.reads("/moderation/queue")
     assert robert.sees(TITLE)
@@ -229,7 +246,7 @@ def test_a_facilitator_who_asks_runs_everything_but_the_own_question(robert: Per
     assert not robert.sees(TITLE)
     robert.reads(f"/threads/{thread}")
     assert not robert.sees("Veröffentlichen")
-    assert robert.sends(f"/threads/{thread}/publish").status_code == 403
+    assert robert.publishes(thread).status_code == 403
     publishes(anke, thread)
     assert robert.reads(f"/threads/{thread}/moderate").status_code == 403
 
