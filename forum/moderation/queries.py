@@ -154,8 +154,8 @@ def queue(viewer: Viewer) -> Sequence[AnyRow]:
     return read(_QUEUE, {"viewer_id": viewer.id}).all()
 
 
-# How many flagged posts wait for the viewer, to be bound as `viewer_id`; a column for a statement of counts.
-WAITING: ColumnElement[int] = select(func.count()).select_from(_FLAGGED.subquery()).scalar_subquery()
+# How much of it there is, for the viewer to be bound as `viewer_id`; a column for a statement of counts.
+WAITING: ColumnElement[int] = select(func.count()).select_from(_waiting).scalar_subquery()
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ def publish(actor: Viewer, opened: Opened, seen: str) -> None:
     if seen != as_it_reads(thread.title, [tag.name for tag in thread.tagged], version):
         raise Conflict("question_changed")
     thread.held, thread.created_at = False, now
+    note_sent(thread.id, None)
     db.session.execute(update(Post).where(Post.thread_id == thread.id).values(created_at=now, edited_at=None))
     refresh_facts(thread.id)
     count_threads(thread.area_id)

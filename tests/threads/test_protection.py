@@ -72,6 +72,7 @@ def test_a_facilitator_looks_first(frieda: Person, jonas: Person, robert: Person
     assert not any(TITLE in unescape(page) for page in lists(jonas))
     assert robert.reads("/moderation/queue")
     assert robert.sees(TITLE)
+    assert '<b class="count">1<' in robert.reads("/").text
     publishes(robert, thread)
     work()
     assert all(TITLE in unescape(page) for page in lists(jonas))
@@ -80,6 +81,7 @@ def test_a_facilitator_looks_first(frieda: Person, jonas: Person, robert: Person
     assert not jonas.sees("Frieda")
     assert robert.reads("/moderation/queue")
     assert not robert.sees(TITLE)
+    assert '<b class="count">' not in robert.reads("/").text
 
 
 def test_all_that_the_asker_does_is_done_under_the_name(
