@@ -16,6 +16,7 @@ from forum import clock, files
 from forum.areas.models import Area
 from forum.config import Settings
 from forum.db import db, stored_files, transaction
+from forum.outbox import Event
 from forum.search.attachments import AttachmentText
 from forum.threads.models import Attachment, Post, Upload
 from forum.worker import _forget_uploads
@@ -87,6 +88,7 @@ def test_a_question_without_a_name_has_files_and_no_trace_of_who_brought_them(
     assert "Plan.pdf" in robert.reads(f"/threads/{thread}").text
     with app.app_context():
         assert not db.session.scalars(select(Upload)).all()
+        assert db.session.scalars(select(Event.actor_id).where(Event.name == "file.uploaded")).all() == [None]
 
 
 def test_what_a_picture_hid_is_not_stored(app: Flask, settings: Settings, jonas: Person, thread: int) -> None:
