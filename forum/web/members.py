@@ -15,6 +15,7 @@ from forum.members.rules import can_write_to
 from forum.search.people import directory
 from forum.threads.queries import given_by, posts_by, recommended_of
 from forum.web.door import route
+from forum.web.files import UNDATED
 from forum.web.pages import found, fresh_key, number, page, with_openings
 from forum.web.session import settings, viewer
 
@@ -129,7 +130,7 @@ def photo(member_id: int) -> Response:
     path = files.location(settings().instance / "files", digest)
     found(path.is_file() or None)
     kind = "image/png" if path.read_bytes().startswith(b"\x89PNG") else "image/jpeg"
-    answer = send_file(path, kind, etag=digest, max_age=0)
+    answer = send_file(path, kind, etag=digest, max_age=0, last_modified=UNDATED)
     answer.headers["Cache-Control"] = "private, max-age=86400"
     return answer
 

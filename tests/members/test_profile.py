@@ -66,6 +66,7 @@ def test_a_photo_is_small_and_square_and_for_members_alone(frieda: Person, jonas
     address = f"/members/{frieda.id}/photo"
     assert jonas.reads(address).status_code == 404
     assert shows_photo(frieda, photo()) == 303
+    assert "1970" in jonas.reads(address).headers["Last-Modified"]  # not when she brought it
     seen = jonas.reads(address)
     assert Image.open(BytesIO(seen.data)).size == (256, 256)
     assert seen.headers["Cache-Control"].startswith("private")

@@ -1,6 +1,7 @@
 """Files with posts: brought, kept while the form comes back, shown, changed and taken away again."""
 
 import io
+import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -114,6 +115,22 @@ def test_a_picture_may_be_shown_and_all_else_is_saved(app: Flask, jonas: Person,
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
         assert "public" not in answer.headers["Cache-Control"]
+
+
+def test_nothing_tells_when_a_file_was_brought(
+    app: Flask, settings: Settings, jonas: Person, frieda: Person, thread: int
+) -> None:
+    """Neither its date, nor whether it is older than a date that one guesses."""
+    answers(jonas, thread, brings(photograph(), "a.jpg"))
+    (picture,) = kept(app)
+    told = set()
+    for at in (1_000_000_000, 1_700_000_000):
+        for path in stored(settings):
+            os.utime(path, (at, at))
+        for since in ({}, {"If-Modified-Since": "Fri, 01 Jan 2010 00:00:00 GMT"}):
+            answer = frieda.reads(f"/files/{picture.id}/a.jpg", headers=since)
+            told.add((bool(since), answer.status_code, answer.headers.get("Last-Modified")))
+    assert len(told) == 2
 
 
 def test_a_browser_asks_each_time_whether_a_picture_may_be_read(
