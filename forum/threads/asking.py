@@ -23,10 +23,7 @@ from forum.threads.actions import (
     refresh_facts,
 )
 from forum.threads.filing import NO_FILES, Files, hang
-from forum.threads.models import (
-    Post,
-    Thread,
-)
+from forum.threads.models import Post, PostVersion, Thread
 from forum.threads.protection import note_sent, protect, sent_at, somebody_looks
 from forum.threads.queries import Opened, post_sent
 from forum.threads.rules import (
@@ -93,6 +90,8 @@ def publish(actor: Viewer, opened: Opened, seen: str) -> None:
     thread.held, thread.created_at = False, now
     note_sent(thread.id, None)
     db.session.execute(update(Post).where(Post.thread_id == thread.id).values(created_at=now, edited_at=None))
+    posts = select(Post.id).where(Post.thread_id == thread.id)
+    db.session.execute(update(PostVersion).where(PostVersion.post_id.in_(posts)).values(replaced_at=now))
     refresh_facts(thread.id)
     count_threads(thread.area_id)
     outbox.record("thread.started", thread.id, thread.author_id)

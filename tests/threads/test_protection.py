@@ -24,7 +24,7 @@ from forum.notifications.models import OutgoingMail
 from forum.outbox import Event
 from forum.practices.models import Mark
 from forum.threads import actions
-from forum.threads.models import Post, ReadMarker, Thread
+from forum.threads.models import Post, PostVersion, ReadMarker, Thread
 from forum.threads.queries import open_thread
 from forum.transfer.export import export
 from forum.transfer.format import check
@@ -281,6 +281,7 @@ def test_nothing_tells_when_it_was_asked(app: Flask, frieda: Person, robert: Per
         published = db.session.get_one(Thread, thread)
         assert post.edited_at is None
         assert asked < published.created_at == published.last_post_at == post.created_at
+        assert db.session.scalars(select(PostVersion.replaced_at)).all() == [post.created_at]
 
 
 def told(somebody: Person) -> str:
