@@ -7,7 +7,7 @@ an area, stays silent there too, but for mentions: who is called by name hears o
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, bindparam, case, false, func, or_, select
 from sqlalchemy.orm import aliased
@@ -94,7 +94,15 @@ _STANDING_MARKS: AnySelect = with_choices(
 _MARKS = _STANDING_MARKS.where(_CAN_HEAR, Member.id == Post.author_id, level_of() != "off")
 _MARK_ENTRIES = _STANDING_MARKS.where(_HAS_INBOX, ~muted())
 
+
+def _post_of(post_id: SQLColumnExpression[Any]) -> ColumnElement[Any]:
+    """What an entry about an act leads to; of a deletion none, so that it is about the thread: the post is gone."""
+    return case((ModerationEntry.act != "delete", post_id)).label("post_id")
+
+
 _AUTHOR = func.coalesce(Post.author_id, Thread.author_id)
+# What an act on a question without a name is told as.
+_TOLD_AS = case((ModerationEntry.act == "publish", "published"), (ModerationEntry.act == "return", "returned"))
 _split_off = aliased(Post, name="split_off")
 # Of a split all hear who wrote what is in the new thread.
 _WROTE = (
@@ -108,8 +116,8 @@ _WROTE = (
 def _decisions(concerned: ColumnElement[bool]) -> AnySelect:
     decisions: AnySelect = (
         select(
-            *(ModerationEntry.id, ModerationEntry.act, ModerationEntry.post_id, ModerationEntry.thread_id),
-            *(ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
+            *(ModerationEntry.id, func.coalesce(_TOLD_AS, "decision").label("kind"), ModerationEntry.thread_id),
+            *(_post_of(ModerationEntry.post_id), ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
             *(Member.id.label("member_id"), _WITHOUT_CONTENT),
         )
         .select_from(ModerationEntry)
@@ -159,8 +167,8 @@ _OPENED_ENTRIES: AnySelect = (
 )
 _ANSWER_ENTRIES: AnySelect = (
     select(
-        *(Flag.id, Flag.entry_id, ModerationEntry.act, ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
-        *(Flag.post_id, Post.thread_id, Member.id.label("member_id")),
+        *(Flag.id, Flag.entry_id.label("subject_id"), ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
+        *(_post_of(Flag.post_id), Post.thread_id, Member.id.label("member_id")),
     )
     .join(ModerationEntry, ModerationEntry.id == Flag.entry_id)
     .join(Post, Post.id == Flag.post_id)
