@@ -30,8 +30,8 @@ from forum.practices.models import Mark
 from forum.text import mentioned
 from forum.threads.models import Post, PostVersion, Thread
 
-# What an act is told as, and whether by mail too.
-_BY_MAIL: Mapping[NotificationKind, bool] = {"decision": False, "published": True, "returned": True}
+# What an act is told as, and whether by mail too: a published question reaches its asker's mailbox as any other.
+_BY_MAIL: Mapping[NotificationKind, bool] = {"decision": False, "published": False, "returned": True}
 _ABOUT = ("thread_id", "post_id", "by_id", "subject_id")
 
 
@@ -109,7 +109,7 @@ def mail_decisions(events: Sequence[Event]) -> None:
 
 @on("moderation.decided", batch=50)
 def tell_of_decisions(events: Sequence[Event]) -> None:
-    """The same act: an entry in the author's inbox, and of a held question a mail to look there."""
+    """The same act: an entry in the author's inbox, and for whom a question was returned a mail to look there."""
     entries = decision_entries([event.subject_id for event in events])
     for kind, by_mail in _BY_MAIL.items():
         _tell_each(kind, [row for row in entries if row.kind == kind], by_mail=by_mail)
