@@ -14,6 +14,7 @@ from forum.notifications.models import MailKind, NotificationKind, ThreadWatch
 from forum.notifications.outgoing import Due, dropped, due, patience
 from forum.notifications.recipients import (
     answer_entries,
+    askers,
     decision_entries,
     flag_entries,
     held_entries,
@@ -116,6 +117,14 @@ def tell_of_decisions(events: Sequence[Event]) -> None:
 
 
 @on("thread.held", batch=50)
+def follow_held(events: Sequence[Event]) -> None:
+    """A question without a name: who asks it follows it as anybody does, so that no mail, nor its links, shows who."""
+    followers = [{**row._mapping, "level": "notify"} for row in askers([event.subject_id for event in events])]
+    with transaction():
+        db.session.execute(insert_into(ThreadWatch).values(followers).on_conflict_do_nothing())
+
+
+@on("thread.held", "thread.sent_again", batch=50)
 def tell_of_held(events: Sequence[Event]) -> None:
     """A question without a name: an entry for all who run the area, the asker too if it is one of them, and a mail."""
     for event in events:

@@ -33,7 +33,7 @@ Why = Literal["mentioned", "answered", "notify"]
 def _is(author_id: SQLColumnExpression[int] | SQLColumnExpression[int | None]) -> ColumnElement[bool]:
     """Whether the Member is who writes as this author, under the own name or as the asker of a protected thread.
 
-    For the inbox, which is the member's alone. A mail lies about in offices: none says that it comes to the asker.
+    For what is the member's alone, as the inbox. A mail lies about in offices: none says that it comes to the asker.
     """
     return Member.id == behind(author_id)
 
@@ -42,9 +42,6 @@ _answered = aliased(Post, name="answered")
 _MENTIONED = Mention.member_id.is_not(None)
 _ANSWERED = or_(Member.id == Thread.author_id, Member.id == _answered.author_id)
 _ANSWERED_OR_ASKED = or_(_is(Thread.author_id), _is(_answered.author_id))
-# The asker of a protected thread hears by mail of what others write there, as if they followed it; of the own posts
-# there comes to the asker what comes to everybody.
-_ASKED = and_(Thread.protected, Post.author_id != Thread.author_id, _is(Thread.author_id))
 # The members a mail can be sent to, who may read the area now and want mail.
 _CAN_HEAR = and_(reachable(), takes_mail(), may_see(Member.id))
 _HAS_INBOX = and_(Member.state == "active", may_see(Member.id))
@@ -60,7 +57,7 @@ _OTHERS: AnySelect = with_choices(
     .outerjoin(_answered, _answered.id == Post.reply_to_id),
     Member.id,
 ).where(Post.id == bindparam("post_id"), ~Thread.held)
-_OF_POST = _OTHERS.where(_CAN_HEAR, asks_for_mail(or_(_MENTIONED, _ANSWERED, _ASKED)))
+_OF_POST = _OTHERS.where(_CAN_HEAR, asks_for_mail(Post.number == 1, or_(_MENTIONED, _ANSWERED)))
 _OF_POST_MENTIONED = _OF_POST.where(_MENTIONED)
 _WANTED = _OF_POST.add_columns(
     case((_MENTIONED, "mentioned"), (_ANSWERED, "answered"), else_="notify").label("why"), _WITHOUT_CONTENT
@@ -146,6 +143,12 @@ _HELD_ENTRIES: AnySelect = (
     .join(Member, runs(Member.id))
     .where(Thread.id == bindparam("thread_id"), Thread.held, _HAS_INBOX)
     .order_by(Member.id)
+)
+_ASKERS: AnySelect = (
+    select(Thread.id.label("thread_id"), Member.id.label("member_id"))
+    .join(Member, _is(Thread.author_id))
+    .where(Thread.id.in_(bindparam("ids", expanding=True)), Thread.protected)
+    .order_by(Thread.id)
 )
 # An administrator who is the asker is told like the others.
 _OPENING_ENTRIES: AnySelect = (
@@ -270,6 +273,11 @@ def opened_entries(opening_ids: Collection[int]) -> Sequence[AnyRow]:
 def held_entries(thread_id: int) -> Sequence[int]:
     """Who is told that a question without a name waits: all who run its area and may see it."""
     return read(_HELD_ENTRIES, {"thread_id": thread_id}).scalars().all()
+
+
+def askers(thread_ids: Collection[int]) -> Sequence[AnyRow]:
+    """Who asked these questions without a name."""
+    return read(_ASKERS, {"ids": list(thread_ids)}).all()
 
 
 def answer_entries(entry_ids: Collection[int]) -> Sequence[AnyRow]:

@@ -110,7 +110,7 @@ def send_again(actor: Viewer, opened: Opened) -> None:
     require(actor.id == opened.author_id and opened.held)
     if sent_at(opened.thread.id) is None:
         note_sent(opened.thread.id, clock.now())
-        outbox.record("thread.held", opened.thread.id, actor.id)
+        outbox.record("thread.sent_again", opened.thread.id, actor.id)
 
 
 def _require_waiting(actor: Viewer, opened: Opened) -> None:

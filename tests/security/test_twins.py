@@ -44,7 +44,7 @@ _RANDOM = re.compile(
 # What is each member's own, or drawn by lot, or says who asked: the one table, and whom the network tells.
 PRIVATE = (
     *("protected_asker", "sign_in", "known_device", "guess", "notification", "outgoing_mail", "read_marker", "draft"),
-    *("digest", "mail_choice", "index_document", "upload"),
+    *("digest", "mail_choice", "thread_watch", "index_document", "upload"),
     *("member.uid", "member.handle", "thread.uid", "post.uid", "post.send_key", "member.caught_up_at"),
 )
 

@@ -323,10 +323,55 @@ def test_the_asker_is_told_in_the_inbox_and_by_mails_that_say_nothing(
     own = frieda.replies(thread, "Danke!")
     jonas.sends(f"/posts/{own}/thanks", on="1")
     frieda.sends(f"/posts/{answer}/helpful", on="1")
-    assert mailbox.to(frieda) == []
+    assert [said(mail).count("Kollegin A") > 0 for mail in mailbox.to(frieda)] == [True]  # the own reply, as a follower
     helped = said(mailbox.to(jonas)[-1])
     assert "Kollegin A" in helped
     assert "Frieda" not in helped
+
+
+def watches(somebody: Person, address: str) -> None:
+    somebody.reads(address)
+    assert somebody.sends(f"{address}/watch", level="notify").status_code == 200
+
+
+def follower_mail(mail: EmailMessage) -> str:
+    """A mail without what is the reader's own in it."""
+    return re.sub(r"(?<=/unsubscribe/)[\w.-]+", "…", f"{mail['Subject']}\n{mail.get_body(('plain',)).get_content()}")  # type: ignore[union-attr]
+
+
+def test_the_mails_of_the_asker_are_those_of_any_follower(
+    frieda: Person, aylin: Person, jonas: Person, robert: Person, stranger: Person, mailbox: Mailbox
+) -> None:
+    """Their links lead to the same too, after a stop and its undoing as well."""
+    thread = asks(frieda)
+    publishes(robert, thread)
+    assert mailbox.to(frieda) == [], "the question comes to her as to everybody"
+    watches(aylin, f"/threads/{thread}")
+    jonas.replies(thread, "Wir sagen es der Geschäftsführung gemeinsam.")
+    frieda.replies(thread, "Danke!")
+    mails = [mailbox.to(somebody) for somebody in (frieda, aylin)]
+    asker, follower = ([follower_mail(mail) for mail in some] for some in mails)
+    assert len(asker) == 2
+    assert asker == follower
+    for act in ("", "stop", "resume"):
+        pages = []
+        for [mail, _] in mails:
+            [link, *_] = re.findall(r"/unsubscribe/[\w.-]+", said(mail))
+            page = stranger.sends(link, act=act) if act else stranger.reads(link)
+            assert page.status_code == 200
+            pages.append(re.sub(r"/unsubscribe/[\w.-]+", "…", page.text.partition("<main")[2]))
+        assert re.sub('value="[^"]{20,}"', "", pages[0]) == re.sub('value="[^"]{20,}"', "", pages[1]), act
+
+
+def test_a_question_comes_to_its_asker_as_to_everybody(
+    frieda: Person, jonas: Person, robert: Person, mailbox: Mailbox
+) -> None:
+    for somebody in (frieda, jonas):
+        watches(somebody, "/areas/vermuellung")
+    publishes(robert, asks(frieda))
+    asker, other = (follower_mail(mailbox.to(somebody)[0]) for somebody in (frieda, jonas))
+    assert TITLE in asker
+    assert asker == other
 
 
 def test_what_a_facilitator_does_reaches_the_asker_alone(
