@@ -17,6 +17,7 @@ from forum.areas.rules import runs
 from forum.db import AnyRow, AnySelect, read
 from forum.members.models import Member
 from forum.moderation.models import Flag, ModerationEntry
+from forum.moderation.rules import judges
 from forum.notifications.models import MailChoice, Notification, NotificationKind, ThreadWatch
 from forum.notifications.queries import reachable
 from forum.notifications.rules import asks_for_mail, level_of, muted, takes_mail, tells_content, with_choices
@@ -134,7 +135,7 @@ _FLAG_ENTRIES: AnySelect = (
     .join(Thread, Thread.id == Post.thread_id)
     .join(Area, Area.id == Thread.area_id)
     .join(Member, Member.id != Flag.member_id)  # the asker, if it is one of them, is told like the others
-    .where(Flag.id.in_(bindparam("ids", expanding=True)), Flag.entry_id.is_(None), runs(Member.id), _HAS_INBOX)
+    .where(Flag.id.in_(bindparam("ids", expanding=True)), Flag.entry_id.is_(None), judges(Member.id), _HAS_INBOX)
 )
 _HELD_ENTRIES: AnySelect = (
     select(Member.id)
@@ -256,7 +257,7 @@ def decision_entries(entry_ids: Collection[int]) -> Sequence[AnyRow]:
 
 
 def flag_entries(flag_ids: Collection[int]) -> Sequence[AnyRow]:
-    """Who is told of these flags: all who run the area of the post, unless somebody has decided already."""
+    """Who is told of these flags: all who decide on the post, unless somebody has already."""
     return read(_FLAG_ENTRIES, {"ids": list(flag_ids)}).all()
 
 
