@@ -102,7 +102,7 @@ def asked_by(member_id: SQLColumnExpression[int] = VIEWER) -> ColumnElement[bool
 
 
 def written_by(viewer: Viewer, author_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
-    """Whether the viewer is this author, under whichever name: to know what was sent already."""
+    """Whether the viewer is this author, under whichever name: to know what, and how much, was sent already."""
     names = select(ProtectedAsker.persona_id).where(ProtectedAsker.member_id == viewer.id)
     return or_(author_id == viewer.id, author_id.in_(names))
 
