@@ -110,6 +110,7 @@ SENTENCES = {
     "opening_waits": N_("Somebody has asked for this name already; another administrator has to agree."),
     "opening_needs_another": N_("Another administrator has to agree, not the one who asked."),
     "opening_expired": N_("The request has expired. Please ask for the name anew."),
+    "question_changed": N_("The question was changed in the meantime. Please read it again, then publish it."),
     "not_waiting": N_("This question does not wait any more."),
     "thread_locked": N_("This thread is closed; no more replies can be written."),
     "area_announcements_only": N_("In this area the facilitators start the threads."),

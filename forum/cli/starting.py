@@ -24,7 +24,7 @@ from forum.notifications import digests, handlers, news
 from forum.search import handlers as index
 from forum.search.thesaurus import add_starter
 from forum.serving import serve
-from forum.threads.asking import ask_protected
+from forum.threads.asking import as_it_reads, ask_protected
 from forum.threads.models import Post
 from forum.threads.queries import open_thread
 from forum.threads.templates import add_starters
@@ -107,7 +107,7 @@ def _ask_without_a_name() -> None:
     area = readable_area(asker, "organisation")
     opened = area and open_thread(facilitator, ask_protected(asker, area, "question", _TITLE, _BODY).id)
     if opened:
-        publish(facilitator, opened)
+        publish(facilitator, opened, as_it_reads(_TITLE, (), 1))
 
 
 @forum.command()

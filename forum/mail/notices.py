@@ -98,7 +98,7 @@ def outcome(home: House, thread_id: int) -> Said:
 
 
 # These come to one who asked without a name: a mail that lies about says neither that nor where.
-SECRET: frozenset[NotificationKind] = frozenset({"published", "returned", "opened"})
+SECRET: frozenset[NotificationKind] = frozenset({"returned", "opened"})
 
 
 def is_secret(row: AnyRow) -> bool:

@@ -96,9 +96,9 @@ def restore_post(actor: Viewer, opened: Opened, post: Post, reason: str) -> Mode
     return log(actor, opened, "restore", reason, {"deleted": True}, {"deleted": False}, post)
 
 
-def publish(actor: Viewer, opened: Opened) -> None:
-    """Let everybody have a question that was asked without a name and waited for a facilitator."""
-    asking.publish(actor, opened)
+def publish(actor: Viewer, opened: Opened, seen: str) -> None:
+    """Let everybody have a question that was asked without a name and waited for a facilitator, as it was seen."""
+    asking.publish(actor, opened, seen)
     log(actor, opened, "publish", "", {"held": True}, {"held": False})
 
 

@@ -1,23 +1,33 @@
 """Flags: a member asks the facilitators to look at a post, and hears what became of it.
 
-Who flagged what is for those alone who run the area; neither the author nor other members learn that there is a flag.
+Who flagged what is for those alone who run the area; neither the author nor other members learn that there is a flag,
+and an author who runs the area learns it from the log, when another has decided.
 """
 
 from collections.abc import Callable
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, bindparam, select, update
 
 from forum import clock, outbox
-from forum.db import db
+from forum.areas.models import Area
+from forum.db import AnySelect, db, read
 from forum.errors import Conflict, Invalid, require
 from forum.members.models import Member, Viewer
 from forum.moderation import actions as moderation
 from forum.moderation.models import FLAG_REASONS, Flag, ModerationEntry
+from forum.moderation.rules import judges
 from forum.practices.actions import checked
 from forum.practices.models import LONGEST_REASON
 from forum.text import tidy
-from forum.threads.models import Post
+from forum.threads.models import Post, Thread
 from forum.threads.queries import Opened
+
+_JUDGES: AnySelect = (
+    select(Post.id)
+    .join(Thread, Thread.id == Post.thread_id)
+    .join(Area, Area.id == Thread.area_id)
+    .where(Post.id == bindparam("post_id"), judges())
+)
 
 
 def flag(actor: Viewer, opened: Opened, post: Post, reason: str, words: str) -> None:
@@ -49,6 +59,7 @@ def decide(
     Of a word alone the author hears nothing, and so does not learn that there were flags.
     """
     reason = moderation.checked_reason(actor, opened, reason)
+    require(read(_JUDGES, {"viewer_id": actor.id, "post_id": post.id}).scalar() is not None)
     if not db.session.scalar(_open(post.id).where(Flag.id <= seen).limit(1)):
         raise Conflict("flag_answered", name=_who_answered(post.id))
     done = act() if act else None

@@ -10,6 +10,7 @@ from forum.areas.rules import may_read, runs
 from forum.db import AnyRow, AnySelect, at_most, read
 from forum.members.models import Member, Viewer
 from forum.moderation.models import Flag, ModerationEntry
+from forum.moderation.rules import judges
 from forum.threads.models import Post, PostVersion, Thread
 from forum.threads.protection import NOT_THE_ASKER, is_waiting, with_persona
 from forum.threads.rules import may_see
@@ -135,7 +136,7 @@ _FLAGGED: AnySelect = with_persona(
     .join(Thread, Thread.id == Post.thread_id)
     .join(Area, Area.id == Thread.area_id)
     .group_by(Flag.post_id)
-).where(Flag.entry_id.is_(None), may_see(), runs(), NOT_THE_ASKER)
+).where(Flag.entry_id.is_(None), may_see(), judges(), NOT_THE_ASKER)
 # Questions without a name; who facilitates does not decide on the own one.
 _HELD: AnySelect = with_persona(
     select(literal("held").label("kind"), Thread.id, Thread.created_at.label("since"))
@@ -154,8 +155,8 @@ def queue(viewer: Viewer) -> Sequence[AnyRow]:
     return read(_QUEUE, {"viewer_id": viewer.id}).all()
 
 
-# How many flagged posts wait for the viewer, to be bound as `viewer_id`; a column for a statement of counts.
-WAITING: ColumnElement[int] = select(func.count()).select_from(_FLAGGED.subquery()).scalar_subquery()
+# How much of it there is, for the viewer to be bound as `viewer_id`; a column for a statement of counts.
+WAITING: ColumnElement[int] = select(func.count()).select_from(_waiting).scalar_subquery()
 
 
 @dataclass(frozen=True)

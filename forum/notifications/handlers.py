@@ -14,6 +14,7 @@ from forum.notifications.models import MailKind, NotificationKind, ThreadWatch
 from forum.notifications.outgoing import Due, dropped, due, patience
 from forum.notifications.recipients import (
     answer_entries,
+    askers,
     decision_entries,
     flag_entries,
     held_entries,
@@ -31,8 +32,9 @@ from forum.text import mentioned
 from forum.threads.models import Post, PostVersion, Thread
 from forum.threads.queries import standing_thread
 
-# What an act on a question without a name is told as.
-OF_HELD: Mapping[str, NotificationKind] = {"publish": "published", "return": "returned"}
+# What an act is told as, and whether by mail too: a published question reaches its asker's mailbox as any other.
+_BY_MAIL: Mapping[NotificationKind, bool] = {"decision": False, "published": False, "returned": True}
+_ABOUT = ("thread_id", "post_id", "by_id", "subject_id")
 
 
 @on("thread.started", "post.created", batch=20)
@@ -109,19 +111,21 @@ def mail_decisions(events: Sequence[Event]) -> None:
 
 @on("moderation.decided", batch=50)
 def tell_of_decisions(events: Sequence[Event]) -> None:
-    """The same act: an entry in the author's inbox. That of a deletion is about the thread: the post is gone."""
+    """The same act: an entry in the author's inbox, and for whom a question was returned a mail to look there."""
     entries = decision_entries([event.subject_id for event in events])
-    with transaction():
-        for row in entries:
-            kind = OF_HELD.get(row.act, "decision")
-            notify(
-                kind, [row.member_id], key=f"decision:{row.id}", at=row.at, thread_id=row.thread_id,
-                post_id=row.post_id if row.act != "delete" else None, by_id=row.by_id, subject_id=row.id,
-                by_mail=kind != "decision",
-            )  # fmt: skip
+    for kind, by_mail in _BY_MAIL.items():
+        _tell_each(kind, [row for row in entries if row.kind == kind], by_mail=by_mail)
 
 
 @on("thread.held", batch=50)
+def follow_held(events: Sequence[Event]) -> None:
+    """A question without a name: who asks it follows it as anybody does, so that no mail, nor its links, shows who."""
+    followers = [{**row._mapping, "level": "notify"} for row in askers([event.subject_id for event in events])]
+    with transaction():
+        db.session.execute(insert_into(ThreadWatch).values(followers).on_conflict_do_nothing())
+
+
+@on("thread.held", "thread.sent_again", batch=50)
 def tell_of_held(events: Sequence[Event]) -> None:
     """A question without a name: an entry for all who run the area, the asker too if it is one of them, and a mail."""
     for event in events:
@@ -165,14 +169,8 @@ def tell_of_flags(events: Sequence[Event]) -> None:
 
 @on("flags.answered", batch=50)
 def tell_of_answers(events: Sequence[Event]) -> None:
-    """A decision on flags: an entry for each who flagged. That of a deletion is about the thread: the post is gone."""
-    entries = answer_entries([event.subject_id for event in events])
-    with transaction():
-        for row in entries:
-            notify(
-                "decision", [row.member_id], key=f"{TO_FLAG}{row.id}", at=row.at, thread_id=row.thread_id,
-                post_id=row.post_id if row.act != "delete" else None, by_id=row.by_id, subject_id=row.entry_id,
-            )  # fmt: skip
+    """A decision on flags: an entry for each who flagged."""
+    _tell_each("decision", answer_entries([event.subject_id for event in events]), key=TO_FLAG)
 
 
 @on("member.link_made", batch=50)
@@ -221,14 +219,14 @@ def _tell_of_post(post_id: int, entries: Mapping[NotificationKind, Collection[in
             )  # fmt: skip
 
 
-def _tell_each(kind: NotificationKind, rows: Sequence[AnyRow], by_mail: bool = False) -> None:
-    """Tell one member of each of these rows of the kind's own table, of post and person too where it names them."""
+def _tell_each(kind: NotificationKind, rows: Sequence[AnyRow], by_mail: bool = False, key: str = "") -> None:
+    """Tell one member of each of these rows, of post and person where it names them; its subject is else the row."""
     with transaction():
         for row in rows:
-            about = {name: row._mapping.get(name) for name in ("post_id", "by_id")}
+            named = {name: row._mapping[name] for name in _ABOUT if name in row._mapping}
             notify(
-                kind, [row.member_id], key=f"{kind}:{row.id}", at=row.at, thread_id=row.thread_id, **about,
-                subject_id=row.id, by_mail=by_mail,
+                kind, [row.member_id], key=f"{key or f'{kind}:'}{row.id}", at=row.at, by_mail=by_mail,
+                **{"subject_id": row.id, **named},
             )  # fmt: skip
 
 

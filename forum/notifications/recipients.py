@@ -7,7 +7,7 @@ an area, stays silent there too, but for mentions: who is called by name hears o
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, bindparam, case, false, func, or_, select
 from sqlalchemy.orm import aliased
@@ -17,6 +17,7 @@ from forum.areas.rules import runs
 from forum.db import AnyRow, AnySelect, read
 from forum.members.models import Member
 from forum.moderation.models import Flag, ModerationEntry
+from forum.moderation.rules import judges
 from forum.notifications.models import MailChoice, Notification, NotificationKind, ThreadWatch
 from forum.notifications.queries import reachable
 from forum.notifications.rules import asks_for_mail, level_of, muted, takes_mail, tells_content, with_choices
@@ -33,7 +34,7 @@ Why = Literal["mentioned", "answered", "notify"]
 def _is(author_id: SQLColumnExpression[int] | SQLColumnExpression[int | None]) -> ColumnElement[bool]:
     """Whether the Member is who writes as this author, under the own name or as the asker of a protected thread.
 
-    For the inbox, which is the member's alone. A mail lies about in offices: none says that it comes to the asker.
+    For what is the member's alone, as the inbox. A mail lies about in offices: none says that it comes to the asker.
     """
     return Member.id == behind(author_id)
 
@@ -42,9 +43,6 @@ _answered = aliased(Post, name="answered")
 _MENTIONED = Mention.member_id.is_not(None)
 _ANSWERED = or_(Member.id == Thread.author_id, Member.id == _answered.author_id)
 _ANSWERED_OR_ASKED = or_(_is(Thread.author_id), _is(_answered.author_id))
-# The asker of a protected thread hears by mail of what others write there, as if they followed it; of the own posts
-# there comes to the asker what comes to everybody.
-_ASKED = and_(Thread.protected, Post.author_id != Thread.author_id, _is(Thread.author_id))
 # The members a mail can be sent to, who may read the area now and want mail.
 _CAN_HEAR = and_(reachable(), takes_mail(), may_see(Member.id))
 _HAS_INBOX = and_(Member.state == "active", may_see(Member.id))
@@ -60,7 +58,7 @@ _OTHERS: AnySelect = with_choices(
     .outerjoin(_answered, _answered.id == Post.reply_to_id),
     Member.id,
 ).where(Post.id == bindparam("post_id"), ~Thread.held)
-_OF_POST = _OTHERS.where(_CAN_HEAR, asks_for_mail(or_(_MENTIONED, _ANSWERED, _ASKED)))
+_OF_POST = _OTHERS.where(_CAN_HEAR, asks_for_mail(Post.number == 1, or_(_MENTIONED, _ANSWERED)))
 _OF_POST_MENTIONED = _OF_POST.where(_MENTIONED)
 _WANTED = _OF_POST.add_columns(
     case((_MENTIONED, "mentioned"), (_ANSWERED, "answered"), else_="notify").label("why"), _WITHOUT_CONTENT
@@ -94,7 +92,15 @@ _STANDING_MARKS: AnySelect = with_choices(
 _MARKS = _STANDING_MARKS.where(_CAN_HEAR, Member.id == Post.author_id, level_of() != "off")
 _MARK_ENTRIES = _STANDING_MARKS.where(_HAS_INBOX, ~muted())
 
+
+def _post_of(post_id: SQLColumnExpression[Any]) -> ColumnElement[Any]:
+    """What an entry about an act leads to; of a deletion none, so that it is about the thread: the post is gone."""
+    return case((ModerationEntry.act != "delete", post_id)).label("post_id")
+
+
 _AUTHOR = func.coalesce(Post.author_id, Thread.author_id)
+# What an act on a question without a name is told as.
+_TOLD_AS = case((ModerationEntry.act == "publish", "published"), (ModerationEntry.act == "return", "returned"))
 _split_off = aliased(Post, name="split_off")
 # Of a split all hear who wrote what is in the new thread.
 _WROTE = (
@@ -108,8 +114,8 @@ _WROTE = (
 def _decisions(concerned: ColumnElement[bool]) -> AnySelect:
     decisions: AnySelect = (
         select(
-            *(ModerationEntry.id, ModerationEntry.act, ModerationEntry.post_id, ModerationEntry.thread_id),
-            *(ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
+            *(ModerationEntry.id, func.coalesce(_TOLD_AS, "decision").label("kind"), ModerationEntry.thread_id),
+            *(_post_of(ModerationEntry.post_id), ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
             *(Member.id.label("member_id"), _WITHOUT_CONTENT),
         )
         .select_from(ModerationEntry)
@@ -129,7 +135,7 @@ _FLAG_ENTRIES: AnySelect = (
     .join(Thread, Thread.id == Post.thread_id)
     .join(Area, Area.id == Thread.area_id)
     .join(Member, Member.id != Flag.member_id)  # the asker, if it is one of them, is told like the others
-    .where(Flag.id.in_(bindparam("ids", expanding=True)), Flag.entry_id.is_(None), runs(Member.id), _HAS_INBOX)
+    .where(Flag.id.in_(bindparam("ids", expanding=True)), Flag.entry_id.is_(None), judges(Member.id), _HAS_INBOX)
 )
 _HELD_ENTRIES: AnySelect = (
     select(Member.id)
@@ -138,6 +144,12 @@ _HELD_ENTRIES: AnySelect = (
     .join(Member, runs(Member.id))
     .where(Thread.id == bindparam("thread_id"), Thread.held, _HAS_INBOX)
     .order_by(Member.id)
+)
+_ASKERS: AnySelect = (
+    select(Thread.id.label("thread_id"), Member.id.label("member_id"))
+    .join(Member, _is(Thread.author_id))
+    .where(Thread.id.in_(bindparam("ids", expanding=True)), Thread.protected)
+    .order_by(Thread.id)
 )
 # An administrator who is the asker is told like the others.
 _OPENING_ENTRIES: AnySelect = (
@@ -159,8 +171,8 @@ _OPENED_ENTRIES: AnySelect = (
 )
 _ANSWER_ENTRIES: AnySelect = (
     select(
-        *(Flag.id, Flag.entry_id, ModerationEntry.act, ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
-        *(Flag.post_id, Post.thread_id, Member.id.label("member_id")),
+        *(Flag.id, Flag.entry_id.label("subject_id"), ModerationEntry.actor_id.label("by_id"), ModerationEntry.at),
+        *(_post_of(Flag.post_id), Post.thread_id, Member.id.label("member_id")),
     )
     .join(ModerationEntry, ModerationEntry.id == Flag.entry_id)
     .join(Post, Post.id == Flag.post_id)
@@ -245,7 +257,7 @@ def decision_entries(entry_ids: Collection[int]) -> Sequence[AnyRow]:
 
 
 def flag_entries(flag_ids: Collection[int]) -> Sequence[AnyRow]:
-    """Who is told of these flags: all who run the area of the post, unless somebody has decided already."""
+    """Who is told of these flags: all who decide on the post, unless somebody has already."""
     return read(_FLAG_ENTRIES, {"ids": list(flag_ids)}).all()
 
 
@@ -262,6 +274,11 @@ def opened_entries(opening_ids: Collection[int]) -> Sequence[AnyRow]:
 def held_entries(thread_id: int) -> Sequence[int]:
     """Who is told that a question without a name waits: all who run its area and may see it."""
     return read(_HELD_ENTRIES, {"thread_id": thread_id}).scalars().all()
+
+
+def askers(thread_ids: Collection[int]) -> Sequence[AnyRow]:
+    """Who asked these questions without a name."""
+    return read(_ASKERS, {"ids": list(thread_ids)}).all()
 
 
 def answer_entries(entry_ids: Collection[int]) -> Sequence[AnyRow]:

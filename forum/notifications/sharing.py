@@ -15,7 +15,9 @@ from forum.notifications.inbox import notify
 from forum.notifications.models import LONGEST_SHARED, Share
 from forum.text import tidy
 from forum.threads.models import Post, Thread
-from forum.threads.rules import may_see
+from forum.threads.protection import written_by
+from forum.threads.queries import Opened
+from forum.threads.rules import can_share, may_see
 
 MOST_A_DAY = 20
 _DAY = timedelta(days=1)
@@ -31,18 +33,20 @@ _MAY_SEE: AnySelect = (
 )
 
 
-def share(actor: Viewer, post: Post, to: str, line: str) -> Collection[int]:
-    """Point those who are named to a post, which the door has found readable; return who they are."""
+def share(actor: Viewer, opened: Opened, post: Post, to: str, line: str) -> Collection[int]:
+    """Point those who are named to a post; return who they are."""
+    opened.acts(actor)
+    require(can_share(opened))
     require(post.deleted_at is None, "post_deleted")
     line = " ".join(tidy(line).split())
     if len(line) > LONGEST_SHARED:
         raise Invalid("words_long", "line", most=LONGEST_SHARED)
-    members = _named(actor, to)
+    members = _named(opened.viewer, to)
     # For whom a protected thread is not there is not said: it would tell from which organisation somebody asks. They
     # are told nothing, since the inbox and the mail ask once more.
-    if not post.thread.protected:
+    if not opened.thread.protected:
         _require_to_see(post, members)
-    _require_measure(actor, len(members))
+    _require_measure(opened.viewer, len(members))
     row = Share(post_id=post.id, by_id=actor.id, line=line, members=len(members), at=clock.now())
     db.session.add(row)
     db.session.flush()
@@ -61,11 +65,11 @@ def clear_lines(post_ids: Select[int], change: Change) -> None:
         row.line = change(row.line)
 
 
-def _named(actor: Viewer, to: str) -> dict[int, str]:
+def _named(viewer: Viewer, to: str) -> dict[int, str]:
     """Whom these words mean: a name, the beginning of one that only one member has, or a mention; id → name."""
     found: dict[int, str] = {}
     for words in filter(None, (" ".join(tidy(part).split()) for part in to.replace(";", ",").split(","))):
-        meant = _meant(actor, words)
+        meant = _meant(viewer, words)
         exact = [row for row in meant if row.name.lower() == words.lower()]
         if len(exact or meant) != 1:
             raise Invalid("share_ambiguous" if meant else "member_not_here", "to", value=words)
@@ -78,13 +82,13 @@ def _named(actor: Viewer, to: str) -> dict[int, str]:
     return found
 
 
-def _meant(actor: Viewer, words: str) -> Sequence[AnyRow]:
+def _meant(viewer: Viewer, words: str) -> Sequence[AnyRow]:
     called = or_(
         Member.handle == words.removeprefix("@").lower(),
         func.lower(Member.name) == words.lower(),
         Member.name.startswith(words, autoescape=True),
     )
-    active = (Member.state == "active") & (Member.id != actor.id)
+    active = (Member.state == "active") & (Member.id != viewer.id)
     return db.session.execute(select(Member.id, Member.name).where(active, called).limit(MOST_A_DAY)).all()
 
 
@@ -94,9 +98,9 @@ def _require_to_see(post: Post, members: dict[int, str]) -> None:
         raise Invalid("share_unseen", "to", value=", ".join(shut_out))
 
 
-def _require_measure(actor: Viewer, more: int) -> None:
-    lock(select(Member.id).where(Member.id == actor.id))
-    of_late = (Share.by_id == actor.id) & (Share.at > clock.now() - _DAY)
+def _require_measure(viewer: Viewer, more: int) -> None:
+    lock(select(Member.id).where(Member.id == viewer.id))
+    of_late = written_by(viewer, Share.by_id) & (Share.at > clock.now() - _DAY)
     sent = db.session.scalar(select(func.coalesce(func.sum(Share.members), 0)).where(of_late)) or 0
     if sent + more > MOST_A_DAY:
         raise Invalid("share_many", "to", most=MOST_A_DAY)

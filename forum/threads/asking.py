@@ -1,10 +1,12 @@
 """Questions without a name: asked, held until a facilitator has looked, published or given back."""
 
-from sqlalchemy import update
+from collections.abc import Iterable
+
+from sqlalchemy import select, update
 
 from forum import clock, i18n, outbox
 from forum.db import db
-from forum.errors import Invalid, require
+from forum.errors import Conflict, Invalid, require
 from forum.members.actions import add_persona
 from forum.members.models import Viewer
 from forum.members.queries import network
@@ -21,10 +23,7 @@ from forum.threads.actions import (
     refresh_facts,
 )
 from forum.threads.filing import NO_FILES, Files, checked_files, refile
-from forum.threads.models import (
-    Post,
-    Thread,
-)
+from forum.threads.models import Post, PostVersion, Thread
 from forum.threads.protection import note_sent, protect, sent_at, somebody_looks
 from forum.threads.queries import Opened, post_sent
 from forum.threads.rules import (
@@ -73,12 +72,26 @@ def _persona_name() -> str:
         return i18n.gettext("Colleague A")
 
 
-def publish(actor: Viewer, opened: Opened) -> None:
-    """Let everybody have a question that was held. It begins now, and so it tells nothing of when it was asked."""
+def as_it_reads(title: str, tags: Iterable[str], version: int) -> str:
+    """What a facilitator has looked at: a title, tags and this version of the text and its files."""
+    return " · ".join((str(version), title, *tags))
+
+
+def publish(actor: Viewer, opened: Opened, seen: str) -> None:
+    """Let everybody have a question that was held, if it still reads as it was seen.
+
+    It begins now, and so it tells nothing of when it was asked.
+    """
     _require_waiting(actor, opened)
     thread, now = opened.thread, clock.now()
+    version = db.session.scalars(select(Post.version).where(Post.thread_id == thread.id, Post.number == 1)).one()
+    if seen != as_it_reads(thread.title, [tag.name for tag in thread.tagged], version):
+        raise Conflict("question_changed")
     thread.held, thread.created_at = False, now
+    note_sent(thread.id, None)
     db.session.execute(update(Post).where(Post.thread_id == thread.id).values(created_at=now, edited_at=None))
+    posts = select(Post.id).where(Post.thread_id == thread.id)
+    db.session.execute(update(PostVersion).where(PostVersion.post_id.in_(posts)).values(replaced_at=now))
     refresh_facts(thread.id)
     count_threads(thread.area_id)
     outbox.record("thread.started", thread.id, thread.author_id)
@@ -97,7 +110,7 @@ def send_again(actor: Viewer, opened: Opened) -> None:
     require(actor.id == opened.author_id and opened.held)
     if sent_at(opened.thread.id) is None:
         note_sent(opened.thread.id, clock.now())
-        outbox.record("thread.held", opened.thread.id, actor.id)
+        outbox.record("thread.sent_again", opened.thread.id, actor.id)
 
 
 def _require_waiting(actor: Viewer, opened: Opened) -> None:

@@ -67,9 +67,11 @@ def open_name(actor: Viewer, opened: Opened, reason: str) -> None:
 
 
 def pending(thread_id: int) -> NameOpening | None:
-    """The request for this thread that waits for a second administrator."""
+    """The request for this thread that waits for a second administrator; that of somebody who is none now has ended."""
     of_late = (NameOpening.thread_id == thread_id) & (NameOpening.asked_at > clock.now() - LASTS)
-    return db.session.scalar(select(NameOpening).where(of_late, NameOpening.agreed_at.is_(None)))
+    administers = (Member.role == "administrator") & (Member.state == "active")
+    by_one = select(NameOpening).join(Member, Member.id == NameOpening.asked_by_id).where(of_late, administers)
+    return db.session.scalar(by_one.where(NameOpening.agreed_at.is_(None)).order_by(NameOpening.id.desc()).limit(1))
 
 
 def opened_name(viewer: Viewer, thread_id: int) -> Member | None:

@@ -12,7 +12,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, SQLColumnExpression, UniqueConstraint, and_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    SQLColumnExpression,
+    UniqueConstraint,
+    and_,
+    func,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from forum.areas.models import Area
@@ -32,12 +43,19 @@ class ProtectedAsker(Base):
     member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), index=True)
     # Whose members do not see the thread: the asker's organisation when it was asked.
     hidden_from_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"))
-    # Since when it waits for a facilitator; none when it was returned to the asker.
+    # Since when it waits for a facilitator; none when it was returned to the asker, or published.
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # The form's own key: of a double click on two threads of ours, one is the first.
     send_key: Mapped[str | None]
 
-    __table_args__ = (UniqueConstraint("member_id", "send_key"),)
+    __table_args__ = (
+        UniqueConstraint("member_id", "send_key"),
+        # Every page counts what waits.
+        Index(
+            "ix_protected_asker_waiting", "thread_id",
+            sqlite_where=text("sent_at IS NOT NULL"), postgresql_where=text("sent_at IS NOT NULL"),
+        ),
+    )  # fmt: skip
 
 
 _own = aliased(ProtectedAsker, name="own")
@@ -94,7 +112,7 @@ def asked_without_name(member_id: SQLColumnExpression[int] = VIEWER) -> ColumnEl
 
 
 def written_by(viewer: Viewer, author_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
-    """Whether the viewer is this author, under whichever name: to know what was sent already."""
+    """Whether the viewer is this author, under whichever name: to know what, and how much, was sent already."""
     names = select(ProtectedAsker.persona_id).where(ProtectedAsker.member_id == viewer.id)
     return or_(author_id == viewer.id, author_id.in_(names))
 
@@ -126,11 +144,8 @@ def somebody_looks(asker: Viewer, area_id: int, hidden: bool) -> bool:
 
 
 def is_waiting() -> ColumnElement[bool]:
-    """Whether a held Thread waits for a facilitator, and not for its asker to send it again."""
-    sent = select(ProtectedAsker.thread_id).where(
-        ProtectedAsker.thread_id == Thread.id, ProtectedAsker.sent_at.is_not(None)
-    )
-    return and_(Thread.held, sent.correlate_except(ProtectedAsker).exists())
+    """Whether a Thread waits for a facilitator, and not for its asker to send it again; few at a time do."""
+    return Thread.id.in_(select(ProtectedAsker.thread_id).where(ProtectedAsker.sent_at.is_not(None)))
 
 
 def sent_at(thread_id: int) -> datetime | None:
@@ -139,7 +154,7 @@ def sent_at(thread_id: int) -> datetime | None:
 
 
 def note_sent(thread_id: int, at: datetime | None) -> None:
-    """The question waits for a facilitator since then; none: it was returned."""
+    """The question waits for a facilitator since then; none: it was returned, or published."""
     db.session.get_one(ProtectedAsker, thread_id).sent_at = at
 
 

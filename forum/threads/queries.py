@@ -109,6 +109,7 @@ _POSTS = (
         Post.author_id,
         Post.created_at,
         Post.edited_at,
+        Post.version,
         Post.deleted_at,
         Post.deleted_by_id,
         Post.recommended,

@@ -84,6 +84,11 @@ def can_reply(viewer: Viewer, thread: OfThread) -> bool:
     return not thread.held and (not thread.locked or can_moderate(viewer, thread))
 
 
+def can_share(thread: OfThread) -> bool:
+    """Whoever reads may point colleagues to it, once it is published: before, only the asker and facilitators could."""
+    return not thread.held
+
+
 def can_edit(viewer: Viewer, thread: OfThread, author_id: int) -> bool:
     """Authors edit their own posts while the thread is open; facilitators all."""
     return can_moderate(viewer, thread) or (viewer.id == author_id and not thread.locked)

@@ -9,6 +9,9 @@ from forum.web.door import route
 from forum.web.pages import found
 from forum.web.session import settings, viewer
 
+# The one date of all stored files: their own would tell when somebody brought one, or the same again elsewhere.
+UNDATED = 0
+
 
 @route("/files/<int:attachment_id>/<name>", allow="member")
 def show(attachment_id: int, name: str) -> Response:  # noqa: ARG001 - the name is for the browser and the reader
@@ -27,7 +30,10 @@ def _sent(file: Attachment | Upload) -> Response:
     path = files.location(settings().instance / "files", file.digest)
     found(path.is_file() or None)
     picture = file.width is not None
-    answer = send_file(path, file.media_type, as_attachment=not picture, download_name=file.name, etag=file.digest)
+    answer = send_file(
+        path, file.media_type, as_attachment=not picture, download_name=file.name, etag=file.digest,
+        last_modified=UNDATED,
+    )  # fmt: skip
     answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     # A picture may be kept, but whether it may be read is asked each time.
     answer.headers["Cache-Control"] = "private, no-cache" if picture else "no-store"

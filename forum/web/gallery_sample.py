@@ -40,6 +40,7 @@ def sample(now: datetime | None = None) -> Row:
             "moved_to_id": None,
             "moved_to_title": None,
             "attachments": [],
+            "editable": number in (1, 2),
             "markable": number > 1,
             "takes_back": False,
             "restorable": False,

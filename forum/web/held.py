@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from forum.errors import Invalid, require
+from forum.errors import Conflict, Invalid, require
 from forum.moderation import actions as moderation
 from forum.practices.models import LONGEST_REASON
 from forum.threads import asking, rules
@@ -10,13 +10,17 @@ from forum.threads.queries import Opened, open_thread
 from forum.web.door import route
 from forum.web.pages import found, go, page, said, sent
 from forum.web.session import viewer
+from forum.web.threads import show_changed
 
 
 @route("/threads/<int:thread_id>/publish", allow="member", methods=("POST",))
 def publish(thread_id: int) -> Response:
-    """Let everybody see a question that was held."""
+    """Let everybody see a question that was held; one that was changed meanwhile is looked at anew."""
     opened = found(open_thread(viewer(), thread_id))
-    moderation.publish(opened.actor, opened)
+    try:
+        moderation.publish(opened.actor, opened, sent("seen"))
+    except Conflict as problem:
+        return show_changed(thread_id, problem)
     return go(_place(opened))
 
 

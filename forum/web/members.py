@@ -15,6 +15,7 @@ from forum.members.rules import can_write_to
 from forum.search.people import directory
 from forum.threads.queries import given_by, posts_by, recommended_of
 from forum.web.door import route
+from forum.web.files import UNDATED
 from forum.web.pages import found, number, page, with_openings
 from forum.web.session import settings, viewer
 
@@ -120,7 +121,7 @@ def photo(member_id: int) -> Response:
     found(path.is_file() or None)
     with path.open("rb") as opened:
         kind = "image/png" if opened.read(4) == b"\x89PNG" else "image/jpeg"
-    answer = send_file(path, kind, etag=digest, max_age=0)
+    answer = send_file(path, kind, etag=digest, max_age=0, last_modified=UNDATED)
     answer.headers["Cache-Control"] = "private, max-age=86400"
     return answer
 

@@ -45,6 +45,7 @@ def _more(post_id: int, errors: dict[str, str] | None = None, status: int = 200)
         "thread": opened.thread, "post": post, "bookmark": bookmark, "errors": errors or {},
         "note": sent("note") or (bookmark.note if bookmark else ""), "longest_note": LONGEST_NOTE,
         "address": f"{settings().address}/posts/{post_id}", "moderates": rules.can_moderate(me, opened),
+        "may_share": rules.can_share(opened),
         "may_delete": rules.can_delete(me, opened, post.author_id), "own": post.author_id == me.id,
         "may_see_history": post.edited_at is not None and rules.can_see_history(me, opened, post.author_id),
     }  # fmt: skip
@@ -63,9 +64,9 @@ def share(post_id: int) -> Response:
 @route("/posts/<int:post_id>/share", allow="member", methods=("POST",))
 def do_share(post_id: int) -> Response:
     """Tell them, in the inbox and by mail."""
-    _opened, post = found(open_post(viewer(), post_id))
+    opened, post = found(open_post(viewer(), post_id))
     try:
-        told = share_post(viewer(), post, sent("to"), sent("line"))
+        told = share_post(opened.actor, opened, post, sent("to"), sent("line"))
     except Invalid as problem:
         return _share_form(post_id, said(problem), 422)
     return go(f"/posts/{post_id}/share?{urlencode([('told', one) for one in told])}")
@@ -73,6 +74,7 @@ def do_share(post_id: int) -> Response:
 
 def _share_form(post_id: int, errors: dict[str, str] | None = None, status: int = 200) -> Response:
     opened, post = found(open_post(viewer(), post_id))
+    require(rules.can_share(opened))
     require(post.deleted_at is None, "post_deleted")
     return page(
         "posts/share.html", status, here="threads", thread=opened.thread, post=post, extract=opening(post.html),

@@ -10,7 +10,7 @@ from flask import Response, request
 
 from forum.areas.queries import readable_areas
 from forum.db import AnyRow
-from forum.errors import Invalid, require
+from forum.errors import Conflict, Invalid, require
 from forum.i18n import sentence
 from forum.members.models import Viewer, initials
 from forum.moderation import actions as moderation
@@ -21,6 +21,7 @@ from forum.practices.queries import MarksOfThread, marks_of_thread
 from forum.practices.rules import is_answer
 from forum.text import MAX_SOURCE, quote
 from forum.threads import actions, rules
+from forum.threads.asking import as_it_reads
 from forum.threads.models import POSTS_A_PAGE, page_of
 from forum.threads.protection import acting
 from forum.threads.queries import (
@@ -68,6 +69,11 @@ def show_named(thread_id: int, slug: str) -> Response:
     return _show(thread_id, slug)
 
 
+def show_changed(thread_id: int, problem: Conflict) -> Response:
+    """The thread as it reads now, for whoever acted on what it was."""
+    return _show(thread_id, changed=sentence(problem), status=409)
+
+
 def _show(thread_id: int, slug: str = "", **form: Any) -> Response:
     reader = viewer()
     thread = found(readable_thread(reader, thread_id))
@@ -94,6 +100,7 @@ def _page(
     shown: str = "",
     error: str = "",
     files_error: str = "",
+    changed: str = "",
     status: int = 200,
 ) -> Response:
     first = (current - 1) * POSTS_A_PAGE + 1
@@ -126,6 +133,8 @@ def _page(
         watched=watched,
         saved="watched" in request.args,
         held=state_of_held(thread.id) if thread.held else None,
+        seen=as_it_reads(thread.title, (thread.tags or "").splitlines(), rows[0].version) if thread.held else "",
+        changed=changed,
         may=May(may_reply, True, asks, moderates, rules.can_tell_outcome(me, thread)),
         body=body or "\n\n".join(filter(None, (form.fields.get("body"), _quotation(reader, thread.id)))),
         reply_to=request.args.get("quote", "") or sent("reply_to") or form.fields.get("reply_to", ""),
@@ -176,6 +185,7 @@ def _posts(
                 "takes_back": row.id in mine,
                 "thanked": row.id in marks.thanked,
                 "attachments": attachments.get(row.id, ()),
+                "editable": rules.can_edit(me, thread, row.author_id),
                 "markable": is_answer(thread.kind, row.number),
                 "restorable": row.deleted_at is not None
                 and row.moved_to_id is None

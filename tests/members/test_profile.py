@@ -70,6 +70,7 @@ def test_a_photo_is_small_and_square_and_for_members_alone(frieda: Person, jonas
     assert frieda.sees("Gespeichert.")
     assert f'<img class="face" src="{address}?' in frieda.reads("/").text
     assert '<img class="face"' not in jonas.reads("/").text
+    assert "1970" in jonas.reads(address).headers["Last-Modified"]  # not when she brought it
     seen = jonas.reads(address)
     assert Image.open(BytesIO(seen.data)).size == (256, 256)
     assert seen.headers["Cache-Control"].startswith("private")

@@ -93,6 +93,29 @@ def test_flags_of_a_closed_area_are_for_who_may_see_it(bernd: Person, robert: Pe
     assert not anke.sees("Intern")
 
 
+def test_nobody_decides_on_the_own_post_while_another_can(
+    app: Flask, frieda: Person, robert: Person, anke: Person, mailbox: Mailbox
+) -> None:
+    own = robert.replies(frieda.asks("Lärm"), "Selber schuld.")
+    flags(frieda, own, "unkind", "Das tut weh.")
+    mailbox.arrives()
+    assert any("gemeldet" in str(mail["Subject"]) for mail in mailbox.to(anke))
+    assert not mailbox.to(robert)
+    for page in ("/inbox", "/moderation/queue"):
+        robert.reads(page)
+        assert not robert.sees("Selber schuld.")
+        assert not robert.sees("Das tut weh.")
+        assert '<b class="count">' not in robert.page.text  # type: ignore[union-attr]
+    assert robert.sends(f"/posts/{own}/flags", act="dismiss", reason="Nein.", seen="1").status_code == 403
+    anke.reads("/moderation/queue")
+    assert anke.sees("Das tut weh.")
+    with app.app_context(), transaction():
+        db.session.scalars(select(Member).where(Member.uid == "anke")).one().state = "suspended"
+    robert.reads("/moderation/queue")
+    assert robert.sees("Das tut weh.")
+    assert decides(robert, "dismiss") == 303
+
+
 def test_flagging_twice_is_once_until_it_is_answered(app: Flask, frieda: Person, robert: Person, answer: int) -> None:
     flags(frieda, answer, words="Erstens.")
     flags(frieda, answer, words="Zweitens.")

@@ -263,8 +263,7 @@ def test_a_question_without_a_name_goes_to_others_and_says_nothing_of_who_asks(a
     assert asked(app, thread) == [], "first a facilitator looks"
     with at("2027-02-04 10:30"):
         robert = person(app, "robert")
-        robert.reads(f"/threads/{thread}")
-        robert.sends(f"/threads/{thread}/publish")
+        robert.publishes(thread)
         robert.reads("/moderation/unanswered")
     works(app, settings, "2027-02-11 10:30")
     assert asked(app, thread)[0] == "dora"

@@ -176,8 +176,7 @@ def test_who_asked_without_a_name_is_asked_and_tells_under_that_name(
     with at(NOON):
         frieda, robert = person(app, "frieda"), person(app, "robert")
         thread = frieda.asks("Ohne Namen gefragt", protected="1")
-        robert.reads(f"/threads/{thread}")
-        robert.sends(f"/threads/{thread}/publish")
+        robert.publishes(thread)
     works(app, settings, NOON + timedelta(weeks=9))
     with app.app_context():
         told = select(Member.uid).join(Notification, Notification.member_id == Member.id)

@@ -95,7 +95,7 @@ def plant(app: Flask) -> Planted:
         actions.tell_outcome(bernd, _opened("bernd", thread), "solved", f"Ausgang {word()}")
         for keeper in ("bernd", "jonas"):
             bookmarks.bookmark(actor(keeper), other, f"Notiz {word()}")
-        sharing.share(bernd, other, "Robert Tamm", f"Schau mal {word()}")
+        sharing.share(bernd, _opened("bernd", thread), other, "Robert Tamm", f"Schau mal {word()}")
         first = _first(thread)
         moderation.edit_post(robert, opened, first, f"Nun {word()}.", 1, f"Anlass {word()}", f"Titel {word()}")
         moderation.delete_post(robert, opened, gone, f"Löschgrund {word()}")

@@ -2,15 +2,19 @@
 
 import json
 import logging
+import os
 import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
+from PIL import Image
 from sqlalchemy import func, select, update
 
 from forum import checks, config, create_app
@@ -20,6 +24,7 @@ from forum.db import db, transaction
 from forum.members.models import Member
 from forum.notifications import digests
 from forum.notifications.models import OutgoingMail
+from forum.threads.asking import as_it_reads
 from forum.threads.models import Attachment, Post, Thread
 from forum.transfer.export import export
 from forum.worker import work_off
@@ -39,7 +44,7 @@ _RANDOM = re.compile(
 # What is each member's own, or drawn by lot, or says who asked: the one table, and whom the network tells.
 PRIVATE = (
     *("protected_asker", "sign_in", "known_device", "guess", "notification", "outgoing_mail", "read_marker", "draft"),
-    *("digest", "mail_choice", "index_document", "upload"),
+    *("digest", "mail_choice", "thread_watch", "index_document", "upload"),
     *("member.uid", "member.handle", "thread.uid", "post.uid", "post.send_key", "member.caught_up_at"),
 )
 
@@ -58,11 +63,13 @@ def play(app: Flask, asker: str) -> dict[str, Visitor]:
     """The same story in both: everybody is there, one of them asks."""
     people = {key: scene.visitor(app, key) for key in sorted({*OTHERS, *(one for pair in TWINS for one in pair)})}
     question = {"kind": "question", "title": f"{WORDS} im Treppenhaus", "body": "Wer kennt das?", "protected": "1"}
-    send(people[asker], "/areas/vermuellung/new", **question)
+    send(people[asker], "/areas/vermuellung/new", **question, files=(BytesIO(picture()), "bild.png"))
+    for file in app.extensions["forum.settings"].instance.glob("files/*/*"):  # the disk has a clock of its own
+        os.utime(file, (ord(asker[-1]),) * 2)
     send(people["robert"], "/threads/1/return", reason="Bitte ohne den Ort.")
     send(people[asker], "/posts/1/edit", body="Wer kennt das auch?", version="1")
     send(people[asker], "/threads/1/send-again")
-    send(people["robert"], "/threads/1/publish")
+    send(people["robert"], "/threads/1/publish", seen=as_it_reads(question["title"], (), 2))
     send(people["jonas"], "/threads/1/posts", body=f"Bei {WORDS} hilft Ruhe.")
     send(people[asker], "/threads/1/posts", body="Danke, @jonas-brandt!", reply_to="2")
     send(people["bernd"], "/threads/1/posts", body="Oder ein Gespräch.", reply_to="3")
@@ -75,13 +82,21 @@ def play(app: Flask, asker: str) -> dict[str, Visitor]:
     send(people[asker], "/posts/3/edit", body="Vielen Dank, @jonas-brandt!", version="1")
     send(people[asker], "/posts/3/delete")
     send(people[asker], "/posts/3/restore")
+    send(people[asker], "/posts/4/share", to="Jonas Brandt", line="Siehe oben.")
     send(people[asker], "/posts/4/flag", why="other", words="Passt nicht.")
     send(people["robert"], "/threads/1/moderate", act="lock", reason="Es ist gesagt.")
     send(people["anke"], "/admin/protected/1/ask", reason="Ein Kind ist in Gefahr.")
     return people
 
 
-def send(somebody: Visitor, address: str, **fields: str) -> None:
+def picture() -> bytes:
+    """A small picture, the same in both."""
+    out = BytesIO()
+    Image.new("RGB", (3, 2), "red").save(out, "PNG")
+    return out.getvalue()
+
+
+def send(somebody: Visitor, address: str, **fields: Any) -> None:
     answer = somebody.asks("POST", address, data={"csrf_token": somebody.token, **fields})
     assert answer.status_code == 303, f"{address}: {answer.status}\n{answer.text[:2000]}"
 
@@ -116,7 +131,9 @@ def found(app: Flask, people: dict[str, Visitor], folder: Path) -> dict[str, str
         for address in addresses(app):
             answer = people[key].asks("GET", address)
             assert answer.status_code < 500, address
-            seen[f"{key} {address}"] = f"{answer.status}\n{answer.headers}\n{answer.get_data(as_text=True)}"
+            seen[f"{key} {address}"] = (
+                f"{answer.status}\n{answer.headers}\n{answer.get_data().decode(errors='replace')}"
+            )
     for key in OTHERS[:-1]:
         for number, mail in enumerate(Mailbox(app, app.extensions["forum.settings"]).to(f"{key}@weserufer.example")):
             seen[f"mail {number} to {key}"] = mail.as_string()

@@ -1,6 +1,7 @@
 """Files with posts: brought, kept while the form comes back, shown, changed and taken away again."""
 
 import io
+import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,6 +17,7 @@ from forum import clock, files
 from forum.areas.models import Area
 from forum.config import Settings
 from forum.db import db, stored_files, transaction
+from forum.outbox import Event
 from forum.search.attachments import AttachmentText
 from forum.threads.models import Attachment, Post, ReadMarker, Upload
 from forum.worker import _forget_uploads
@@ -92,6 +94,7 @@ def test_a_question_without_a_name_has_files_and_no_trace_of_who_brought_them(
     with app.app_context(), time_machine.travel(clock.now() + timedelta(days=1, minutes=1), tick=False):
         _forget_uploads(app.extensions["forum.settings"])
         assert not db.session.scalars(select(Upload)).all()
+        assert db.session.scalars(select(Event.actor_id).where(Event.name == "file.uploaded")).all() == [None]
 
 
 def a_day(app: Flask, megabytes: int) -> None:
@@ -149,6 +152,22 @@ def test_a_picture_may_be_shown_and_all_else_is_saved(app: Flask, jonas: Person,
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
         assert "public" not in answer.headers["Cache-Control"]
+
+
+def test_nothing_tells_when_a_file_was_brought(
+    app: Flask, settings: Settings, jonas: Person, frieda: Person, thread: int
+) -> None:
+    """Neither its date, nor whether it is older than a date that one guesses."""
+    answers(jonas, thread, brings(photograph(), "a.jpg"))
+    (picture,) = kept(app)
+    told = set()
+    for at in (1_000_000_000, 1_700_000_000):
+        for path in stored(settings):
+            os.utime(path, (at, at))
+        for since in ({}, {"If-Modified-Since": "Fri, 01 Jan 2010 00:00:00 GMT"}):
+            answer = frieda.reads(f"/files/{picture.id}/a.jpg", headers=since)
+            told.add((bool(since), answer.status_code, answer.headers.get("Last-Modified")))
+    assert len(told) == 2
 
 
 def test_a_browser_asks_each_time_whether_a_picture_may_be_read(

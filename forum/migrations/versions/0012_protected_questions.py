@@ -39,6 +39,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('protected_asker', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_protected_asker_member_id'), ['member_id'], unique=False)
+        batch_op.create_index('ix_protected_asker_waiting', ['thread_id'], unique=False, sqlite_where=sa.text('sent_at IS NOT NULL'), postgresql_where=sa.text('sent_at IS NOT NULL'))
 
     op.create_table('name_opening',
     sa.Column('id', sa.Integer(), nullable=False),
