@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, bindparam, func, or_, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, bindparam, case, func, or_, select
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from forum import clock, outbox
 from forum.areas.models import Area
-from forum.areas.rules import VIEWER, runs
+from forum.areas.rules import VIEWER, may_read, runs
 from forum.config import Settings
 from forum.db import AnyRow, AnySelect, Base, UTCDateTime, at_most, db, lock, read, transaction
 from forum.errors import Missing
@@ -22,7 +22,6 @@ from forum.search.people import fitting
 from forum.text import extract, plain
 from forum.threads.lists import STATES
 from forum.threads.models import Post, Thread, ThreadTag
-from forum.threads.protection import asked_by
 from forum.threads.rules import may_see
 
 ASKED_AT_FIRST = 2
@@ -36,7 +35,7 @@ Answer = Literal["yes", "no"]
 
 
 class HelpRequest(Base):
-    """That a member was asked to help with a thread. Places 1 and 2 are the first; whoever declines, frees two on."""
+    """That a member was asked to help with a thread. The first places are filled; whoever declines frees one behind."""
 
     __tablename__ = "help_request"
 
@@ -56,32 +55,36 @@ class HelpRequest(Base):
 
 
 _WAITS = (STATES["unanswered"], Thread.visible, ~Thread.locked)
+# Of a question without a name one more is asked, since one of them may be who asks.
+_AT_FIRST = ASKED_AT_FIRST + case((Thread.protected, 1), else_=0)
 
 
 def ask_for_help(settings: Settings) -> int:
-    """Ask two members about each question that has waited long enough; each once, however often this runs."""
+    """Ask members about each question that has waited long enough; each once, however often this runs."""
     waited = working_days_ago(clock.now(), settings.help_after_days, settings.time_zone)
     nobody_asked = ~select(HelpRequest.id).where(HelpRequest.thread_id == Thread.id).exists()
     due = (
-        select(Thread.id)
+        select(Thread.id, _AT_FIRST.label("at_first"))
         .where(*_WAITS, Thread.created_at.between(waited - STILL_FRESH, waited), nobody_asked)
         .order_by(Thread.created_at, Thread.id)
     )
-    found = db.session.scalars(due).all()
-    for thread_id in found:
+    found = db.session.execute(due).all()
+    for thread_id, at_first in found:
         with transaction():
-            _ask(thread_id, range(1, ASKED_AT_FIRST + 1))
+            _ask(thread_id, range(1, at_first + 1))
     return len(found)
 
 
 @on("help.answered", batch=20)
 def ask_others(events: Sequence[Event]) -> None:
     """Somebody of the first cannot answer: another is asked, once."""
-    declined = (HelpRequest.answer == "no") & (HelpRequest.place <= ASKED_AT_FIRST)
+    freed = (
+        select(HelpRequest.thread_id, HelpRequest.place + _AT_FIRST)
+        .join(Thread, Thread.id == HelpRequest.thread_id)
+        .where(HelpRequest.answer == "no", HelpRequest.place <= _AT_FIRST)
+    )
     for event in events:
-        request = db.session.scalar(select(HelpRequest).where(HelpRequest.id == event.subject_id, declined))
-        if request is not None:
-            thread_id, place = request.thread_id, request.place + ASKED_AT_FIRST
+        for thread_id, place in db.session.execute(freed.where(HelpRequest.id == event.subject_id)).all():
             with transaction():
                 _ask(thread_id, [place])
 
@@ -116,8 +119,10 @@ _CANDIDATES: AnySelect = (
     .outerjoin(Profile, Profile.member_id == Member.id)
     .where(
         Thread.id == bindparam("thread_id"),
-        may_see(Member.id),
-        ~asked_by(Member.id),
+        # Not who may see it: whom a question without a name is kept from, and who asked it, would be missing among
+        # those who know, and so be given away. They are asked like the others; inbox and mail look once more.
+        may_read(Member.id),
+        Member.id != Thread.author_id,
         ~_asked_here.exists(),
         or_(Profile.member_id.is_(None), Profile.takes_questions),
     )

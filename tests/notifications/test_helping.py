@@ -251,21 +251,53 @@ def test_the_list_goes_on_by_key(app: Flask) -> None:
         assert "Nr04." in robert.reads(older).text
 
 
-def test_a_question_without_a_name_goes_to_others_and_says_nothing_of_who_asks(app: Flask, settings: Settings) -> None:
-    """Jonas asks without a name: he is not asked himself, and his colleagues are as good as others."""
-    newcomer(app, "dora", ["Vermüllung"], "Leinewohnen")
+@pytest.mark.parametrize("fields", [{}, {"hidden": "1"}])
+def test_whom_a_question_without_a_name_goes_to_says_nothing_of_who_asks(
+    app: Flask, settings: Settings, mailbox: Mailbox, fields: dict[str, str]
+) -> None:
+    """Jonas and Aylin know about it, Bernd is a colleague of Jonas: whoever of them asks, the same are asked."""
+    newcomer(app, "dora", ["Vermüllung"], "Hunte Wohnen")
     with app.app_context(), transaction():
-        describe(actor("aylin"), expertise=["Stromsperre"])
+        allow_protected(None, db.session.scalars(select(Area).where(Area.slug == "vermuellung")).one(), True)
+    threads = {}
+    for uid in ("jonas", "aylin", "bernd"):
+        with at("2027-02-01 10:00"):
+            threads[uid] = person(app, uid).asks(f"Vermüllung, {uid}", protected="1", **fields)
+    works(app, settings, "2027-02-04 10:00")
+    assert not any(asked(app, thread) for thread in threads.values()), "first a facilitator looks"
+    with at("2027-02-04 10:30"):
+        robert = person(app, "robert")
+        for thread in threads.values():
+            robert.reads(f"/threads/{thread}")
+            robert.sends(f"/threads/{thread}/publish")
+    works(app, settings, "2027-02-11 10:30")
+    for thread in threads.values():
+        assert sorted(asked(app, thread)) == ["aylin", "dora", "jonas"], "three, since one of them may be who asks"
+    with at("2027-02-11 11:00"):
+        jonas = person(app, "jonas")
+        jonas.reads(f"/threads/{threads['jonas']}/asked")
+        assert jonas.sees("Das ist Ihre eigene Frage.")
+        told = [mail for mail in mailbox.to("jonas@weserufer.example") if "helfen" in mail["Subject"]]
+        assert len(told) == (2 if fields else 3), "not of his colleague's that is kept from him"
+        jonas.reads("/inbox")
+        assert jonas.sees("Vermüllung, bernd") != bool(fields)
+
+
+def test_who_cannot_help_with_a_question_without_a_name_has_one_more_asked(
+    app: Flask, settings: Settings, work: Any
+) -> None:
+    for uid in ("dora", "emil"):
+        newcomer(app, uid, ["Vermüllung"])
+    with app.app_context(), transaction():
         allow_protected(None, db.session.scalars(select(Area).where(Area.slug == "vermuellung")).one(), True)
     with at("2027-02-01 10:00"):
         thread = person(app, "jonas").asks("Vermüllung, ohne Namen", protected="1")
-    works(app, settings, "2027-02-04 10:00")
-    assert asked(app, thread) == [], "first a facilitator looks"
-    with at("2027-02-04 10:30"):
         robert = person(app, "robert")
         robert.reads(f"/threads/{thread}")
         robert.sends(f"/threads/{thread}/publish")
-        robert.reads("/moderation/unanswered")
-    works(app, settings, "2027-02-11 10:30")
-    assert asked(app, thread)[0] == "dora"
-    assert "jonas" not in asked(app, thread)
+    works(app, settings, "2027-02-04 10:00")
+    for uid, count in zip(asked(app, thread), (4, 5, 6), strict=True):
+        with app.app_context(), transaction():
+            answer(actor(uid), thread, "no")
+        work()
+        assert len(set(asked(app, thread))) == count
