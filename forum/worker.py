@@ -50,9 +50,11 @@ def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
     with app.app_context():
         search.warm_up()
     log.info("the worker is at work")
+    in_vain: set[int] = set()
     chores = [
         Chore(_begin_digests, every=60, in_parts=True),
-        Chore(partial(ask_for_help, settings), every=600),
+        Chore(partial(ask_for_help, settings, in_vain), every=600),
+        Chore(in_vain.clear, every=DAY),
         Chore(partial(ask_for_outcomes, settings), every=3600),
         Chore(search.heal, every=20),
         Chore(search.mend_drift, every=3600),

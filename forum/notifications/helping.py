@@ -1,5 +1,6 @@
 """Help does not fail to come: a question nobody answers goes to two members who know about it, then to others once."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -33,6 +34,8 @@ _WORDS_READ = 300
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 Answer = Literal["yes", "no"]
 
+log = logging.getLogger(__name__)
+
 
 class HelpRequest(Base):
     """That a member was asked to help with a thread. The first places are filled; whoever declines frees one behind."""
@@ -59,8 +62,11 @@ _WAITS = (STATES["unanswered"], Thread.visible, ~Thread.locked)
 _AT_FIRST = ASKED_AT_FIRST + case((Thread.protected, 1), else_=0)
 
 
-def ask_for_help(settings: Settings) -> int:
-    """Ask members about each question that has waited long enough; each once, however often this runs."""
+def ask_for_help(settings: Settings, in_vain: set[int]) -> None:
+    """Ask members about each question that has waited long enough; each once, however often this runs.
+
+    Those `in_vain` are passed over; one about which there is nobody to ask becomes one of them.
+    """
     waited = working_days_ago(clock.now(), settings.help_after_days, settings.time_zone)
     nobody_asked = ~select(HelpRequest.id).where(HelpRequest.thread_id == Thread.id).exists()
     due = (
@@ -68,11 +74,16 @@ def ask_for_help(settings: Settings) -> int:
         .where(*_WAITS, Thread.created_at.between(waited - STILL_FRESH, waited), nobody_asked)
         .order_by(Thread.created_at, Thread.id)
     )
-    found = db.session.execute(due).all()
-    for thread_id, at_first in found:
-        with transaction():
-            _ask(thread_id, range(1, at_first + 1))
-    return len(found)
+    for thread_id, at_first in db.session.execute(due).all():
+        if thread_id in in_vain:
+            continue
+        try:
+            if not _ask(thread_id, range(1, at_first + 1)):
+                in_vain.add(thread_id)
+        except Exception:
+            # The others must not wait for it.
+            db.session.rollback()
+            log.exception("nobody could be asked about thread %s", thread_id)
 
 
 @on("help.answered", batch=20)
@@ -85,20 +96,26 @@ def ask_others(events: Sequence[Event]) -> None:
     )
     for event in events:
         for thread_id, place in db.session.execute(freed.where(HelpRequest.id == event.subject_id)).all():
-            with transaction():
-                _ask(thread_id, [place])
+            _ask(thread_id, [place])
 
 
-def _ask(thread_id: int, places: Sequence[int]) -> None:
-    """Fill these places that are free, while the question waits."""
-    lock(select(Thread.id).where(Thread.id == thread_id))
-    if db.session.scalar(select(Thread.id).where(Thread.id == thread_id, *_WAITS)) is None:
-        return
-    taken = set(db.session.scalars(select(HelpRequest.place).where(HelpRequest.thread_id == thread_id)))
-    free, now = [place for place in places if place not in taken], clock.now()
-    for place, member_id in zip(free, _helpers(thread_id), strict=False):
-        db.session.add(HelpRequest(thread_id=thread_id, place=place, member_id=member_id, at=now))
-        notify("asked", [member_id], key=f"asked:{thread_id}", at=now, thread_id=thread_id, by_mail=True)
+def _ask(thread_id: int, places: Sequence[int]) -> bool:
+    """Fill these places that are free, if the question still waits; whether there is anybody to ask.
+
+    Who knows is found before the transaction: that takes its time, and no other writer is to wait for it.
+    """
+    helpers = list(_helpers(thread_id))
+    with transaction():
+        lock(select(Thread.id).where(Thread.id == thread_id))
+        waits = db.session.scalar(select(Thread.id).where(Thread.id == thread_id, *_WAITS)) is not None
+        present = select(HelpRequest.place, HelpRequest.member_id).where(HelpRequest.thread_id == thread_id)
+        asked = db.session.execute(present).all()
+        free = [place for place in places if waits and place not in {row.place for row in asked}]
+        others, now = [one for one in helpers if one not in {row.member_id for row in asked}], clock.now()
+        for place, member_id in zip(free, others, strict=False):
+            db.session.add(HelpRequest(thread_id=thread_id, place=place, member_id=member_id, at=now))
+            notify("asked", [member_id], key=f"asked:{thread_id}", at=now, thread_id=thread_id, by_mail=True)
+    return bool(helpers)
 
 
 # Whom to ask
@@ -141,7 +158,12 @@ _other = aliased(Thread, name="other")
 _HAVE_HELPED: AnySelect = (
     select(Post.author_id)
     .join(_other, _other.id == Post.thread_id)
-    .where(_other.area_id == bindparam("area_id"), or_(Post.recommended, Post.helpful), Post.deleted_at.is_(None))
+    .where(
+        _other.area_id == bindparam("area_id"),
+        or_(_other.recommended_count > 0, _other.helpful_count > 0),  # so that few threads' posts are read
+        or_(Post.recommended, Post.helpful),
+        Post.deleted_at.is_(None),
+    )
     .distinct()
 )
 

@@ -166,7 +166,7 @@ def test_nobody_finds_who_asked(
             with app.app_context(), caplog.at_level(logging.INFO):
                 work_off(app.extensions["forum.settings"])
                 clock.shift(timedelta(days=8))
-                ask_for_help(app.extensions["forum.settings"])
+                ask_for_help(app.extensions["forum.settings"], set())
                 assert db.session.scalar(select(func.count()).select_from(HelpRequest)) == 3
                 clock.shift(timedelta(hours=1))
                 digests.begin_due()
