@@ -137,6 +137,14 @@ class Post(Base):
         Index("ix_post_facts", "thread_id", "deleted_at", "author_id", "number", *_MARKED),
         Index("ix_post_since", "thread_id", "created_at"),
         Index("ix_post_by_author", "author_id", "created_at"),
+        # The few among all posts of an organisation's members.
+        Index(
+            "ix_post_recommended",
+            "author_id",
+            "created_at",
+            sqlite_where=text("recommended = 1"),
+            postgresql_where=text("recommended"),
+        ),
     )
 
     @property
