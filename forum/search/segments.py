@@ -33,6 +33,7 @@ from forum.search.postings import (
     unpack_words,
 )
 from forum.search.spelling import Words
+from forum.search.stems import fold
 
 Floats = NDArray[np.float32]
 
@@ -189,14 +190,26 @@ class View:
 def spelt_like(view: View, word: str, area_ids: frozenset[int], most: int) -> list[tuple[str, int]]:
     """Words of these areas that may have been meant, best first, each with the number of posts that have it."""
     alike = {found.term: found for segment in view.segments for found in segment.words.misspelt(german.term(word))}
-    seen = view.alive & np.isin(view.column("area"), np.fromiter(area_ids, np.uint32))
-    candidates = sorted(alike, key=lambda term: (-alike[term].likeness, term))[:MOST_SPELLINGS]
-    view.fetch(product((TITLE, BODY), candidates))
-    counts = {term: int((view.having((term,), (TITLE, BODY)) & seen).sum()) for term in candidates}
-    known = [term for term in counts if counts[term]]
-    nearest = max((alike[term].likeness for term in known), default=0)
-    best = sorted((term for term in known if alike[term].likeness == nearest), key=lambda term: (-counts[term], term))
+    counts = _counts(view, sorted(alike, key=lambda term: (-alike[term].likeness, term)), area_ids)
+    nearest = max((alike[term].likeness for term in counts), default=0)
+    best = [term for term in counts if alike[term].likeness == nearest]
     return [(alike[term].written, counts[term]) for term in best[:most]]
+
+
+def begun(view: View, word: str, area_ids: frozenset[int], most: int) -> list[str]:
+    """Words of these areas that begin so, the most used first."""
+    letters = fold(word)
+    alike = {found.term: found.written for segment in view.segments for found in segment.words.begun(letters)}
+    counts = _counts(view, sorted(alike, key=lambda term: (len(term), term)), area_ids)
+    return [alike[term] for term in counts][:most]
+
+
+def _counts(view: View, terms: Sequence[str], area_ids: frozenset[int]) -> dict[str, int]:
+    """How many posts of these areas have each of the first terms, the most used first; without those that none has."""
+    seen = view.alive & np.isin(view.column("area"), np.fromiter(area_ids, np.uint32))
+    view.fetch(product((TITLE, BODY), terms[:MOST_SPELLINGS]))
+    counts = {term: int((view.having((term,), (TITLE, BODY)) & seen).sum()) for term in terms[:MOST_SPELLINGS]}
+    return {term: counts[term] for term in sorted(counts, key=lambda term: (-counts[term], term)) if counts[term]}
 
 
 def _norm(lengths: NDArray[Any], matters: float) -> Floats:
