@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     session_days: int = Field(30, ge=1, le=365, description="Days after which one signs in again in any case.")
     link_days: int = Field(14, ge=1, le=90, description="Days for which a sign-in link works.")
     contact_days: int = Field(90, ge=1, le=3650, description="Days for which what members write to each other is kept.")
+    inbox_days: int = Field(
+        180,
+        ge=31,
+        le=3650,
+        description="Days for which an entry of an inbox is kept after it was read; twice as many if it never was.",
+    )
     help_after_days: int = Field(
         3, ge=1, le=30, description="Working days without an answer after which two members are asked to help."
     )

@@ -44,6 +44,8 @@ from forum.config import Settings
 SAFE_SQLITE = (3, 51, 3)
 # Marks the columns that hold the SHA-256 of a stored file: as long as a row names it, the file is kept.
 STORED_FILE = {"stored_file": True}
+# Of rows that are removed, while mails, drafts and keys go on naming their numbers: none may come to mean another.
+NEVER_TWICE = {"sqlite_autoincrement": True}
 _WRITES = "forum_writes"
 _LIGHTLY = "forum_lightly"
 

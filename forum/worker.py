@@ -18,6 +18,7 @@ from forum.mail.delivery import deliver_some, forget_old_files
 from forum.notifications import digests
 from forum.notifications.contact import forget_old_messages
 from forum.notifications.helping import ask_for_help
+from forum.notifications.inbox import forget_old_entries
 from forum.notifications.outcome import ask_for_outcomes
 from forum.notifications.outgoing import forget_old_mails
 from forum.search import handlers as search
@@ -50,14 +51,17 @@ def work(app: Flask, settings: Settings, stop: threading.Event) -> None:
     with app.app_context():
         search.warm_up()
     log.info("the worker is at work")
+    in_vain: set[int] = set()
     chores = [
         Chore(_begin_digests, every=60, in_parts=True),
-        Chore(partial(ask_for_help, settings), every=600),
+        Chore(partial(ask_for_help, settings, in_vain), every=600),
+        Chore(in_vain.clear, every=DAY),
         Chore(partial(ask_for_outcomes, settings), every=3600),
         Chore(search.heal, every=20),
         Chore(search.mend_drift, every=3600),
         Chore(search.learn_words, every=DAY),
         Chore(partial(_forget_old, settings), every=DAY),
+        Chore(partial(_forget_entries, settings), every=DAY, in_parts=True),
         Chore(partial(forget_old_files, settings), every=DAY),
         Chore(partial(_forget_uploads, settings), every=DAY),
     ]
@@ -114,6 +118,12 @@ def _forget_old(settings: Settings) -> None:
         missed.forget_old()
         forget_old_mails()
         drafts.forget_old(settings.draft_days, settings.undo_hours)
+
+
+def _forget_entries(settings: Settings) -> bool:
+    """Forget some old entries of inboxes; whether there may be more."""
+    with transaction():
+        return forget_old_entries(settings.inbox_days)
 
 
 def _forget_uploads(settings: Settings) -> None:

@@ -22,6 +22,7 @@ from forum.members.models import (
     Viewer,
 )
 from forum.members.rules import listed
+from forum.outbox import Event
 from forum.tokens import derived_key, fingerprint
 
 GUESSES_PER_ADDRESS, ADDRESS_WINDOW = 10, timedelta(minutes=15)
@@ -140,7 +141,10 @@ _EVERYBODY: AnySelect = (
     .outerjoin(Profile, Profile.member_id == Member.id)
     .where(listed())
 )
-_WHO_SAID_SOMETHING = _EVERYBODY.where(Profile.member_id.is_not(None))
+# What is shown of somebody, and who is shown at all, changes with one of these. Events stay, so that their count grows
+# with each; the newest number would not tell of one that was committed late.
+_CHANGES = ("member.added", "member.described", "member.suspended", "member.reinstated")
+_EVERYBODY_VERSION: AnySelect = select(func.count()).where(Event.name.in_(_CHANGES))
 _OF_ORGANISATION = (
     _EVERYBODY.where(Member.organisation_id == bindparam("organisation_id"))
     .order_by(Member.name, Member.id)
@@ -153,9 +157,9 @@ def everybody(viewer: Viewer) -> Sequence[AnyRow]:  # noqa: ARG001 - every membe
     return read(_EVERYBODY, {}).all()
 
 
-def who_said_something(viewer: Viewer) -> Sequence[AnyRow]:  # noqa: ARG001 - every member may know every other
-    """Those of them who have said something of themselves."""
-    return read(_WHO_SAID_SOMETHING, {}).all()
+def everybody_version() -> int:
+    """As long as this number stays, `everybody` is what it was."""
+    return int(read(_EVERYBODY_VERSION, {}).scalar_one())
 
 
 def colleagues(viewer: Viewer, organisation_id: int) -> Sequence[AnyRow]:  # noqa: ARG001 - see above

@@ -1,15 +1,16 @@
 """Help does not fail to come: a question nobody answers goes to two members who know about it, then to others once."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, bindparam, func, or_, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, bindparam, case, func, or_, select
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from forum import clock, outbox
 from forum.areas.models import Area
-from forum.areas.rules import VIEWER, runs
+from forum.areas.rules import VIEWER, may_read, runs
 from forum.config import Settings
 from forum.db import AnyRow, AnySelect, Base, UTCDateTime, at_most, db, lock, read, transaction
 from forum.errors import Missing
@@ -22,7 +23,6 @@ from forum.search.people import fitting
 from forum.text import extract, plain
 from forum.threads.lists import STATES
 from forum.threads.models import Post, Thread, ThreadTag
-from forum.threads.protection import asked_by
 from forum.threads.rules import may_see
 
 ASKED_AT_FIRST = 2
@@ -34,9 +34,11 @@ _WORDS_READ = 300
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 Answer = Literal["yes", "no"]
 
+log = logging.getLogger(__name__)
+
 
 class HelpRequest(Base):
-    """That a member was asked to help with a thread. Places 1 and 2 are the first; whoever declines, frees two on."""
+    """That a member was asked to help with a thread. The first places are filled; whoever declines frees one behind."""
 
     __tablename__ = "help_request"
 
@@ -56,46 +58,64 @@ class HelpRequest(Base):
 
 
 _WAITS = (STATES["unanswered"], Thread.visible, ~Thread.locked)
+# Of a question without a name one more is asked, since one of them may be who asks.
+_AT_FIRST = ASKED_AT_FIRST + case((Thread.protected, 1), else_=0)
 
 
-def ask_for_help(settings: Settings) -> int:
-    """Ask two members about each question that has waited long enough; each once, however often this runs."""
+def ask_for_help(settings: Settings, in_vain: set[int]) -> None:
+    """Ask members about each question that has waited long enough; each once, however often this runs.
+
+    Those `in_vain` are passed over; one about which there is nobody to ask becomes one of them.
+    """
     waited = working_days_ago(clock.now(), settings.help_after_days, settings.time_zone)
     nobody_asked = ~select(HelpRequest.id).where(HelpRequest.thread_id == Thread.id).exists()
     due = (
-        select(Thread.id)
+        select(Thread.id, _AT_FIRST.label("at_first"))
         .where(*_WAITS, Thread.created_at.between(waited - STILL_FRESH, waited), nobody_asked)
         .order_by(Thread.created_at, Thread.id)
     )
-    found = db.session.scalars(due).all()
-    for thread_id in found:
-        with transaction():
-            _ask(thread_id, range(1, ASKED_AT_FIRST + 1))
-    return len(found)
+    for thread_id, at_first in db.session.execute(due).all():
+        if thread_id in in_vain:
+            continue
+        try:
+            if not _ask(thread_id, range(1, at_first + 1)):
+                in_vain.add(thread_id)
+        except Exception:
+            # The others must not wait for it.
+            db.session.rollback()
+            log.exception("nobody could be asked about thread %s", thread_id)
 
 
 @on("help.answered", batch=20)
 def ask_others(events: Sequence[Event]) -> None:
     """Somebody of the first cannot answer: another is asked, once."""
-    declined = (HelpRequest.answer == "no") & (HelpRequest.place <= ASKED_AT_FIRST)
+    freed = (
+        select(HelpRequest.thread_id, HelpRequest.place + _AT_FIRST)
+        .join(Thread, Thread.id == HelpRequest.thread_id)
+        .where(HelpRequest.answer == "no", HelpRequest.place <= _AT_FIRST)
+    )
     for event in events:
-        request = db.session.scalar(select(HelpRequest).where(HelpRequest.id == event.subject_id, declined))
-        if request is not None:
-            thread_id, place = request.thread_id, request.place + ASKED_AT_FIRST
-            with transaction():
-                _ask(thread_id, [place])
+        for thread_id, place in db.session.execute(freed.where(HelpRequest.id == event.subject_id)).all():
+            _ask(thread_id, [place])
 
 
-def _ask(thread_id: int, places: Sequence[int]) -> None:
-    """Fill these places that are free, while the question waits."""
-    lock(select(Thread.id).where(Thread.id == thread_id))
-    if db.session.scalar(select(Thread.id).where(Thread.id == thread_id, *_WAITS)) is None:
-        return
-    taken = set(db.session.scalars(select(HelpRequest.place).where(HelpRequest.thread_id == thread_id)))
-    free, now = [place for place in places if place not in taken], clock.now()
-    for place, member_id in zip(free, _helpers(thread_id), strict=False):
-        db.session.add(HelpRequest(thread_id=thread_id, place=place, member_id=member_id, at=now))
-        notify("asked", [member_id], key=f"asked:{thread_id}", at=now, thread_id=thread_id, by_mail=True)
+def _ask(thread_id: int, places: Sequence[int]) -> bool:
+    """Fill these places that are free, if the question still waits; whether there is anybody to ask.
+
+    Who knows is found before the transaction: that takes its time, and no other writer is to wait for it.
+    """
+    helpers = list(_helpers(thread_id))
+    with transaction():
+        lock(select(Thread.id).where(Thread.id == thread_id))
+        waits = db.session.scalar(select(Thread.id).where(Thread.id == thread_id, *_WAITS)) is not None
+        present = select(HelpRequest.place, HelpRequest.member_id).where(HelpRequest.thread_id == thread_id)
+        asked = db.session.execute(present).all()
+        free = [place for place in places if waits and place not in {row.place for row in asked}]
+        others, now = [one for one in helpers if one not in {row.member_id for row in asked}], clock.now()
+        for place, member_id in zip(free, others, strict=False):
+            db.session.add(HelpRequest(thread_id=thread_id, place=place, member_id=member_id, at=now))
+            notify("asked", [member_id], key=f"asked:{thread_id}", at=now, thread_id=thread_id, by_mail=True)
+    return bool(helpers)
 
 
 # Whom to ask
@@ -116,8 +136,10 @@ _CANDIDATES: AnySelect = (
     .outerjoin(Profile, Profile.member_id == Member.id)
     .where(
         Thread.id == bindparam("thread_id"),
-        may_see(Member.id),
-        ~asked_by(Member.id),
+        # Not who may see it: whom a question without a name is kept from, and who asked it, would be missing among
+        # those who know, and so be given away. They are asked like the others; inbox and mail look once more.
+        may_read(Member.id),
+        Member.id != Thread.author_id,
         ~_asked_here.exists(),
         or_(Profile.member_id.is_(None), Profile.takes_questions),
     )
@@ -136,7 +158,12 @@ _other = aliased(Thread, name="other")
 _HAVE_HELPED: AnySelect = (
     select(Post.author_id)
     .join(_other, _other.id == Post.thread_id)
-    .where(_other.area_id == bindparam("area_id"), or_(Post.recommended, Post.helpful), Post.deleted_at.is_(None))
+    .where(
+        _other.area_id == bindparam("area_id"),
+        or_(_other.recommended_count > 0, _other.helpful_count > 0),  # so that few threads' posts are read
+        or_(Post.recommended, Post.helpful),
+        Post.deleted_at.is_(None),
+    )
     .distinct()
 )
 

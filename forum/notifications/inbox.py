@@ -1,10 +1,10 @@
 """The inbox: what each member is told here, once. What one may not see, and what is gone, is not there, nor counted."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from forum import clock
@@ -14,7 +14,7 @@ from forum.db import AnyRow, AnySelect, at_most, db, insert_into, read
 from forum.members.models import Member, Viewer
 from forum.moderation.models import ModerationEntry
 from forum.moderation.queries import WAITING
-from forum.notifications.models import Notification, NotificationKind, Share
+from forum.notifications.models import Notification, NotificationKind, OutgoingMail, Share
 from forum.notifications.outgoing import Due, due, patience
 from forum.practices.models import Mark
 from forum.threads import actions
@@ -29,6 +29,7 @@ ENTRIES_A_PAGE = 30
 MOST_UNREAD = 100
 # How the key of an entry begins that tells of a decision not the author of the post but who had flagged it.
 TO_FLAG = "answer:"
+FORGOTTEN_AT_ONCE = 5000
 
 
 def notify(
@@ -164,3 +165,27 @@ def mark_thread_read(viewer: Viewer, thread: AnyRow, number: int) -> None:
 def _mark(viewer_id: int, which: ColumnElement[bool]) -> None:
     mine = (Notification.member_id == viewer_id) & Notification.read_at.is_(None)
     db.session.execute(update(Notification).where(mine, which).values(read_at=clock.now()))
+
+
+def forget_old_entries(days: int) -> bool:
+    """Forget some of the entries that were read so long ago, or came twice as long ago; whether there may be more.
+
+    An entry stays as long as a mail about it, and one of a message as long as that. A share goes with its last entry.
+    """
+    since, long_since = clock.now() - timedelta(days=days), clock.now() - 2 * timedelta(days=days)
+    mail = select(OutgoingMail.id).where(
+        OutgoingMail.kind == "notification", OutgoingMail.subject_id == Notification.id
+    )
+    old = (
+        select(Notification.id)
+        .where(Notification.at < since, Notification.kind != "contact", ~mail.exists())
+        .where(or_(Notification.read_at < since, and_(Notification.read_at.is_(None), Notification.at < long_since)))
+        .order_by(Notification.at)
+        .limit(FORGOTTEN_AT_ONCE)
+    )
+    gone = db.session.execute(delete(Notification).where(Notification.id.in_(old)))
+    if getattr(gone, "rowcount", 0) == FORGOTTEN_AT_ONCE:
+        return True
+    told = select(Notification.subject_id).where(Notification.at < since, Notification.kind == "shared")
+    db.session.execute(delete(Share).where(Share.at < since, Share.id.not_in(told)))
+    return False

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from forum.db import Base, UTCDateTime
+from forum.db import NEVER_TWICE, Base, UTCDateTime
 
 # notify: a mail for each post; digest: told of in the digest; mentioned: only when mentioned or answered; off: nothing.
 Level = Literal["notify", "digest", "mentioned", "off"]
@@ -196,6 +196,8 @@ class Notification(Base):
         CheckConstraint(f"kind IN {get_args(NotificationKind)}", name="kind"),
         Index(None, "member_id", "read_at", "id"),
         Index(None, "member_id", "id"),
+        Index(None, "at"),
+        NEVER_TWICE,
     )
 
 
@@ -211,4 +213,4 @@ class Share(Base):
     members: Mapped[int]
     at: Mapped[datetime] = mapped_column(UTCDateTime)
 
-    __table_args__ = (Index(None, "by_id", "at"),)
+    __table_args__ = (Index(None, "by_id", "at"), NEVER_TWICE)

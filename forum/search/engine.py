@@ -237,6 +237,10 @@ class Engine(Protocol):
         """Words one may see that may have been meant, best first, each with the number of posts that have it."""
         ...
 
+    def begun(self, word: str, sight: Sight, most: int = 5) -> list[str]:
+        """Words one may see that begin so, as they are mostly written, the most used first."""
+        ...
+
     def words(self) -> Mapping[str, int]:
         """All words as they are written, and in how many places: for learning. Raises IndexDamaged."""
         ...

@@ -1,18 +1,22 @@
 """Who knows about something: members by name, organisation, city and what they know, in German as the search reads it.
 
-Members are few enough to look at each of them: what they say of themselves is short, and its terms are remembered.
+They are few, and each process keeps them until one of them changes. A phrase that many share is looked at once, and
+of the people only those to whom a phrase belongs that is met.
 """
 
 import math
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from itertools import islice
+from typing import Literal, NamedTuple, cast
 
-from forum.db import AnyRow
+from flask import current_app
+
+from forum.db import AnyRow, writing
 from forum.members.models import Viewer
-from forum.members.queries import everybody, who_said_something
+from forum.members.queries import everybody, everybody_version
 from forum.search.engine import Asked, Clause, Query, Way
 from forum.search.german import German, Terms, clean, words
 from forum.search.handlers import engine
@@ -28,6 +32,7 @@ _EXPERTISE: tuple[Field, ...] = ("expertise",)
 # Who is met by less than this share of what the best is met by is not named.
 NEAR_THE_BEST = 0.5
 MOST_NAMED = 3
+_KEPT = "forum.people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +44,61 @@ class Known:
     met: tuple[str, ...]
 
 
-def directory(viewer: Viewer, text: str) -> list[AnyRow]:
+class _Circle(NamedTuple):
+    """People, and to which of them, by their places, each phrase belongs."""
+
+    people: Sequence[AnyRow]
+    having: Mapping[Field, Mapping[str, Sequence[int]]]
+
+
+def directory(viewer: Viewer, text: str) -> Sequence[AnyRow]:
     """The members who are met by these words, best first; without words all of them, by their last names."""
-    people = sorted(everybody(viewer), key=_by_name)
-    query = parse(text)
+    circle, query = _everybody(viewer), parse(text)
     # Nobody writes sentences about themselves that could be cited, so quotation marks do not count here.
     asked = Query(words=(*query.words, *(word for phrase in query.phrases for word in phrase.split())))
     if not asked.words:
-        return people
-    return [known.person for known in _met(people, understand(asked, engine().german, meanings()), WEIGHTS)]
+        return circle.people
+    return [known.person for known in _met(circle, understand(asked, engine().german, meanings()), WEIGHTS)]
 
 
 def knowing(viewer: Viewer, asked: Asked) -> list[Known]:
     """A few members who know about what was searched for."""
     if not asked.clauses:
         return []
-    found = _met(sorted(who_said_something(viewer), key=_by_name), asked, _EXPERTISE)
-    return [known for known in found if known.score >= NEAR_THE_BEST * found[0].score][:MOST_NAMED]
+    return list(islice(_near_the_best(_met(_everybody(viewer), asked, _EXPERTISE)), MOST_NAMED))
 
 
 def fitting(people: Sequence[AnyRow], text: str) -> list[Known]:
     """Those of these people who know about what a text says, best first."""
     query = Query(words=tuple(dict.fromkeys(words(clean(text)))))
-    found = _met(people, understand(query, engine().german, meanings()), _EXPERTISE)
-    return [known for known in found if known.score >= NEAR_THE_BEST * found[0].score]
+    asked = understand(query, engine().german, meanings())
+    return list(_near_the_best(_met(_circle(people, _EXPERTISE), asked, _EXPERTISE)))
 
 
 def in_use(viewer: Viewer) -> list[str]:
     """What members say they know about, the most frequent first."""
-    said = Counter(phrase for person in who_said_something(viewer) for phrase in person.expertise)
-    return [phrase for phrase, _ in sorted(said.items(), key=lambda pair: (-pair[1], pair[0]))]
+    said = _everybody(viewer).having["expertise"]
+    return sorted(said, key=lambda phrase: (-len(said[phrase]), phrase))
+
+
+def _everybody(viewer: Viewer) -> _Circle:
+    """All members by name, read anew when one of them has changed: every viewer may know them all."""
+    version = everybody_version()
+    known = cast(tuple[int, _Circle] | None, current_app.extensions.get(_KEPT))
+    if known is None or known[0] != version:
+        known = version, _circle(sorted(everybody(viewer), key=_by_name), tuple(WEIGHTS))
+        if not writing():  # what is not committed yet may never be
+            current_app.extensions[_KEPT] = known
+    return known[1]
+
+
+def _circle(people: Sequence[AnyRow], fields: Collection[Field]) -> _Circle:
+    having: dict[Field, dict[str, list[int]]] = {field: defaultdict(list) for field in fields}
+    for place, person in enumerate(people):
+        for field in fields:
+            for phrase in _phrases(person, field):
+                having[field][phrase].append(place)
+    return _Circle(people, having)
 
 
 def _by_name(person: AnyRow) -> tuple[str, str, int]:
@@ -80,31 +110,42 @@ def _order(name: str) -> tuple[str, str]:
     return slug(name.rsplit(maxsplit=1)[-1]), slug(name)
 
 
-def _met(people: Sequence[AnyRow], asked: Asked, fields: Collection[Field]) -> list[Known]:
+def _near_the_best(found: Iterable[Known]) -> Iterator[Known]:
+    best = 0.0
+    for known in found:
+        best = max(best, known.score)
+        if known.score < NEAR_THE_BEST * best:
+            return
+        yield known
+
+
+def _met(circle: _Circle, asked: Asked, fields: Collection[Field]) -> Iterator[Known]:
     """Who has all the words, or where nobody does or a sentence was asked, some; a rare word counts more."""
     needed = [clause for clause in asked.clauses if not clause.light] or list(asked.clauses)
-    said = [[(phrase, WEIGHTS[field]) for field in fields for phrase in _phrases(one, field)] for one in people]
-    # Phrases come again and again, and few are met: each is looked at once, and only whom they belong to after that.
-    phrases = {phrase for of_one in said for phrase, _ in of_one}
-    german = engine().german
+    phrases, german = {phrase for field in fields for phrase in circle.having[field]}, engine().german
     worth = [_worth(clause, phrases, german) for clause in needed]
-    met = set().union(*worth)
-    found = [
-        (person, [max((weight * of.get(phrase, 0.0) for phrase, weight in of_one), default=0.0) for of in worth])
-        for person, of_one in zip(people, said, strict=True)
-        if not met.isdisjoint(phrase for phrase, _ in of_one)
-    ]
-    whole = [(person, values) for person, values in found if all(values)]
-    rarity = [math.log(1 + len(people) / (1 + sum(map(bool, of)))) for of in zip(*(v for _, v in found), strict=True)]
-    known = [
-        Known(
-            person,
-            sum(value * rare for value, rare in zip(values, rarity, strict=True)),
-            tuple(phrase for phrase in person.expertise or () if phrase in met),
-        )
-        for person, values in (whole if whole and not asked.sentence else found)
-    ]
-    return sorted(known, key=lambda one: -one.score)
+    values = [_values(circle, fields, of) for of in worth]
+    found: set[int] = set().union(*values)
+    whole = found.intersection(*values)
+    rarity = [math.log(1 + len(circle.people) / (1 + len(of))) for of in values]
+    scores = {
+        place: sum(of.get(place, 0.0) * rare for of, rare in zip(values, rarity, strict=True))
+        for place in (whole if whole and not asked.sentence else found)
+    }
+    met: set[str] = set().union(*worth)
+    for place in sorted(scores, key=lambda place: (-scores[place], place)):
+        person = circle.people[place]
+        yield Known(person, scores[place], tuple(phrase for phrase in person.expertise or () if phrase in met))
+
+
+def _values(circle: _Circle, fields: Collection[Field], worth: Mapping[str, float]) -> dict[int, float]:
+    """How well the best phrase of each person has what is asked for."""
+    values: dict[int, float] = defaultdict(float)
+    for field in fields:
+        for phrase, of in worth.items():
+            for place in circle.having[field].get(phrase, ()):
+                values[place] = max(values[place], WEIGHTS[field] * of)
+    return values
 
 
 def _worth(clause: Clause, phrases: Collection[str], german: German) -> dict[str, float]:

@@ -23,7 +23,7 @@ from forum.search.engine import (
 from forum.search.german import German
 from forum.search.matching import Search
 from forum.search.postings import FORMAT
-from forum.search.segments import View, spelt_like
+from forum.search.segments import View, begun, spelt_like
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,9 @@ class SegmentedEngine(ABC, Generic[AnyView]):
 
     def spelt_like(self, word: str, sight: Sight, most: int = 5) -> list[tuple[str, int]]:
         return self._answered(lambda view: spelt_like(view, word, sight, most), [])
+
+    def begun(self, word: str, sight: Sight, most: int = 5) -> list[str]:
+        return self._answered(lambda view: begun(view, word, sight, most), [])
 
     def words(self) -> Mapping[str, int]:
         with self._as_damage():

@@ -197,18 +197,28 @@ class View:
 def spelt_like(view: View, word: str, sight: Sight, most: int) -> list[tuple[str, int]]:
     """Words one may see that may have been meant, best first, each with the number of posts that have it."""
     alike = {found.term: found for segment in view.segments for found in segment.words.misspelt(german.term(word))}
-    seen = view.seen(sight)
-    candidates = sorted(alike, key=lambda term: (-alike[term].likeness, term))[:MOST_SPELLINGS]
-    view.fetch(product((TITLE, BODY), candidates))
-    counts = {term: int((view.having((term,), (TITLE, BODY)) & seen).sum()) for term in candidates}
-    known = [term for term in counts if counts[term]]
-    nearest = max((alike[term].likeness for term in known), default=0)
+    counts = _counts(view, sorted(alike, key=lambda term: (-alike[term].likeness, term)), sight)
+    nearest = max((alike[term].likeness for term in counts), default=0)
     # Stems are short, so that many are equally near: of these the whole words decide, umlauts as plain letters.
-    apart = {term: _apart(word, alike[term].written) for term in known if alike[term].likeness == nearest}
-    best = sorted(
-        (term for term in apart if apart[term] == min(apart.values())), key=lambda term: (-counts[term], term)
-    )
+    apart = {term: _apart(word, alike[term].written) for term in counts if alike[term].likeness == nearest}
+    best = [term for term in apart if apart[term] == min(apart.values())]
     return [(alike[term].written, counts[term]) for term in best[:most]]
+
+
+def begun(view: View, word: str, sight: Sight, most: int) -> list[str]:
+    """Words one may see that begin so, the most used first."""
+    letters = fold(word)
+    alike = {found.term: found.written for segment in view.segments for found in segment.words.begun(letters)}
+    counts = _counts(view, sorted(alike, key=lambda term: (len(term), term)), sight)
+    return [alike[term] for term in counts][:most]
+
+
+def _counts(view: View, terms: Sequence[str], sight: Sight) -> dict[str, int]:
+    """How many posts one may see have each of the first terms, the most used first; without those that none has."""
+    seen = view.seen(sight)
+    view.fetch(product((TITLE, BODY), terms[:MOST_SPELLINGS]))
+    counts = {term: int((view.having((term,), (TITLE, BODY)) & seen).sum()) for term in terms[:MOST_SPELLINGS]}
+    return {term: counts[term] for term in sorted(counts, key=lambda term: (-counts[term], term)) if counts[term]}
 
 
 def _apart(one: str, other: str) -> int:

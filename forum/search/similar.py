@@ -1,7 +1,7 @@
 """Threads that may be about the same, for whoever reads one or is about to start one."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from forum.areas.queries import readable_areas
@@ -11,13 +11,14 @@ from forum.search import german
 from forum.search.engine import Asked, Clause, Filters, Found, Query, Sight, Way
 from forum.search.handlers import engine
 from forum.search.thesaurus import meanings
-from forum.search.understanding import LIGHT, understand
+from forum.search.understanding import LIGHT, respelt, understand
 from forum.search.vectors import vectors
 from forum.threads.queries import readable_posts
 
 MOST_WORDS = 20
 WEIGHT_OF_OTHERS = 0.3
 SHORTEST_WORD = 3
+SHORTEST_HALF = 4
 POSTS_LOOKED_AT = 150
 WEIGHT_OF_RECOMMENDED = 1.3
 # What is far less like than the best one is noise; in a small network most threads share some word.
@@ -46,10 +47,12 @@ def similar(
     but_thread: int | None = None,
     opening: int | None = None,
     most: int = 5,
+    typing: bool = False,
 ) -> list[AnyRow]:
     """The readable threads most like this, each by its best post; what is recommended comes before chatter.
 
-    With the number of its opening post, what a thread means need not be computed.
+    With the number of its opening post, what a thread means need not be computed. Of a title that is being typed, the
+    last word may be a half one.
     """
     words = _words(title, body)
     areas = readable_areas(viewer)
@@ -58,15 +61,24 @@ def similar(
     near = vectors().similar_to(opening) if opening else vectors().similar(title)
     sight = Sight(frozenset(area.id for area in areas), viewer.organisation_id)
     filters = Filters(sight, per_page=POSTS_LOOKED_AT)
-    best = _best_of_each(viewer, engine().find(_asked(words), filters, near), but_thread, near is not None)
+    begun = _begun(title, sight) if typing else {}
+    best = _best_of_each(viewer, engine().find(_asked(words, begun), filters, near), but_thread, near is not None)
     ranked = sorted(best.values(), key=lambda pair: -pair[0])[:most]
     least = 0.0 if not ranked else ranked[0][0] - FARTHEST_FROM_BEST if near else ranked[0][0] * LEAST_OF_THE_BEST
     return [row for score, row in ranked if score >= least]
 
 
-def _asked(words: Mapping[str, float]) -> Asked:
+def _begun(title: str, sight: Sight) -> dict[str, list[str]]:
+    """What the last word may become, unless something stands behind it."""
+    last = german.words(german.clean(title))[-1:]
+    half = [word for word in last if len(word) >= SHORTEST_HALF and title.endswith(word)]
+    return {word: engine().begun(word, sight) for word in half}
+
+
+def _asked(words: Mapping[str, float], begun: Mapping[str, Sequence[str]]) -> Asked:
     """A sentence of these words, of which any will do; their order says nothing."""
     asked = understand(Query(words=tuple(words)), engine().german, meanings())
+    asked = respelt(asked, begun, engine().german)
     clauses = tuple(_weighed(clause, words[clause.asked]) for clause in asked.clauses)
     return replace(asked, clauses=clauses, sentence=True, neighbours=())
 

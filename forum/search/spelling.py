@@ -4,11 +4,14 @@ A word is compared by its pieces of two or three letters, kept as bits of a numb
 letter by letter.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from forum.search.stems import fold
 
 LONGEST = 32
 MOST_COMPARED = 40
@@ -27,7 +30,7 @@ class Alike(NamedTuple):
 
 
 class Words:
-    """The terms of one batch of posts, ready to be compared."""
+    """The terms of one batch of posts, in their order, ready to be compared."""
 
     def __init__(self, written: Iterable[tuple[str, str]]) -> None:
         kept = [pair for pair in written if SHORTEST_TO_CORRECT <= len(pair[0]) <= LONGEST]
@@ -61,6 +64,16 @@ class Words:
             if LEAST_LIKE <= likeness < 1:
                 found.append(Alike(self._terms[place], self._written[place], likeness))
         return sorted(found, key=lambda alike: -alike.likeness)
+
+    def begun(self, letters: str) -> list[Alike]:
+        """The terms that begin so, shortest first; and those of words that do, where less of them is the term."""
+        first, behind = bisect_left(self._terms, letters), bisect_left(self._terms, f"{letters}\uffff")
+        places = sorted(range(first, behind), key=lambda place: len(self._terms[place]))[:MOST_COMPARED]
+        for end in range(SHORTEST_TO_CORRECT, len(letters)):
+            place = bisect_left(self._terms, letters[:end], hi=first)
+            if self._terms[place : place + 1] == [letters[:end]] and fold(self._written[place]).startswith(letters):
+                places.append(place)
+        return [Alike(self._terms[place], self._written[place], 1.0) for place in places]
 
     def _nearest(self, term: str, among: NDArray[np.bool_]) -> list[int]:
         """Those that share most bits, best first."""

@@ -56,7 +56,7 @@ def understand(query: Query, german: German, thesaurus: Thesaurus | None = None)
 
 
 def respelt(asked: Asked, spellings: Mapping[str, Sequence[str]], german: German) -> Asked:
-    """The same, with words that are spelt alike beside those that nobody has written."""
+    """The same, with words that are spelt alike, or begin so, beside those that nobody has written."""
 
     def also(clause: Clause) -> Clause:
         ways = [

@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from forum.areas.models import Area
-from forum.db import STORED_FILE, Base, UTCDateTime
+from forum.db import NEVER_TWICE, STORED_FILE, Base, UTCDateTime
 from forum.members.models import Member
 from forum.text import slug
 
@@ -22,8 +22,6 @@ LONGEST_TITLE, LONGEST_NOTE, LONGEST_ALT = 200, 500, 300
 Outcome = Literal["solved", "partly", "not", "open"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 POSTS_A_PAGE = 20
-# Files are removed, but mails and drafts go on naming their numbers: those must not come to mean another file.
-NEVER_TWICE = {"sqlite_autoincrement": True}
 _MARKED = ("recommended", "helpful", "thanks_count")
 _NARROWS = ("kind", "reply_count", "recommended_count", "helpful_count", "outcome", "author_id", "held", "hidden")
 
@@ -147,6 +145,14 @@ class Post(Base):
         Index("ix_post_facts", "thread_id", "deleted_at", "author_id", "number", *_MARKED),
         Index("ix_post_since", "thread_id", "created_at"),
         Index("ix_post_by_author", "author_id", "created_at"),
+        # The few among all posts of an organisation's members.
+        Index(
+            "ix_post_recommended",
+            "author_id",
+            "created_at",
+            sqlite_where=text("recommended = 1"),
+            postgresql_where=text("recommended"),
+        ),
     )
 
     @property

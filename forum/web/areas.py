@@ -121,7 +121,7 @@ def similar_to(slug: str) -> Response:
     """What there is already like a title that is being typed: a part of the form."""
     found(readable_area(viewer(), slug))
     reader()
-    rows = similar(viewer(), request.args.get("title", "")[:LONGEST_TITLE], most=_MOST_SIMILAR)
+    rows = similar(viewer(), request.args.get("title", "")[:LONGEST_TITLE], most=_MOST_SIMILAR, typing=True)
     return make_response(in_language("areas/_similar.html", rows=rows))
 
 

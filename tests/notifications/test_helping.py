@@ -11,13 +11,14 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select
 
-from forum.areas.actions import allow_protected, name_member
+from forum.areas.actions import allow_protected, create_area, name_member
 from forum.areas.models import Area
 from forum.config import Settings
-from forum.db import db, transaction
+from forum.db import db, transaction, writing
 from forum.members.actions import add_member, describe, suspend
 from forum.members.models import Member, Organisation
 from forum.members.queries import viewer_of
+from forum.notifications import helping
 from forum.notifications.helping import HelpRequest, answer, ask_for_help
 from forum.practices.actions import say_helpful
 from forum.threads import actions
@@ -53,7 +54,7 @@ def works(app: Flask, settings: Settings, moment: str, times: int = 2) -> None:
     """The worker looks after it at that time, more often than needed."""
     with at(moment), app.app_context():
         for _ in range(times):
-            ask_for_help(settings)
+            ask_for_help(settings, set())
 
 
 def asked(app: Flask, thread: int) -> list[str]:
@@ -251,20 +252,106 @@ def test_the_list_goes_on_by_key(app: Flask) -> None:
         assert "Nr04." in robert.reads(older).text
 
 
-def test_a_question_without_a_name_goes_to_others_and_says_nothing_of_who_asks(app: Flask, settings: Settings) -> None:
-    """Jonas asks without a name: he is not asked himself, and his colleagues are as good as others."""
-    newcomer(app, "dora", ["Vermüllung"], "Leinewohnen")
+@pytest.mark.parametrize("fields", [{}, {"hidden": "1"}])
+def test_whom_a_question_without_a_name_goes_to_says_nothing_of_who_asks(
+    app: Flask, settings: Settings, mailbox: Mailbox, fields: dict[str, str]
+) -> None:
+    """Jonas and Aylin know about it, Bernd is a colleague of Jonas: whoever of them asks, the same are asked."""
+    newcomer(app, "dora", ["Vermüllung"], "Hunte Wohnen")
     with app.app_context(), transaction():
-        describe(actor("aylin"), expertise=["Stromsperre"])
+        allow_protected(None, db.session.scalars(select(Area).where(Area.slug == "vermuellung")).one(), True)
+    threads = {}
+    for uid in ("jonas", "aylin", "bernd"):
+        with at("2027-02-01 10:00"):
+            threads[uid] = person(app, uid).asks(f"Vermüllung, {uid}", protected="1", **fields)
+    works(app, settings, "2027-02-04 10:00")
+    assert not any(asked(app, thread) for thread in threads.values()), "first a facilitator looks"
+    with at("2027-02-04 10:30"):
+        robert = person(app, "robert")
+        for thread in threads.values():
+            robert.publishes(thread)
+    works(app, settings, "2027-02-11 10:30")
+    for thread in threads.values():
+        assert sorted(asked(app, thread)) == ["aylin", "dora", "jonas"], "three, since one of them may be who asks"
+    with at("2027-02-11 11:00"):
+        jonas = person(app, "jonas")
+        jonas.reads(f"/threads/{threads['jonas']}/asked")
+        assert jonas.sees("Das ist Ihre eigene Frage.")
+        told = [mail for mail in mailbox.to("jonas@weserufer.example") if "helfen" in mail["Subject"]]
+        assert len(told) == (2 if fields else 3), "not of his colleague's that is kept from him"
+        jonas.reads("/inbox")
+        assert jonas.sees("Vermüllung, bernd") != bool(fields)
+
+
+def test_who_cannot_help_with_a_question_without_a_name_has_one_more_asked(
+    app: Flask, settings: Settings, work: Any
+) -> None:
+    for uid in ("dora", "emil"):
+        newcomer(app, uid, ["Vermüllung"])
+    with app.app_context(), transaction():
         allow_protected(None, db.session.scalars(select(Area).where(Area.slug == "vermuellung")).one(), True)
     with at("2027-02-01 10:00"):
         thread = person(app, "jonas").asks("Vermüllung, ohne Namen", protected="1")
-    works(app, settings, "2027-02-04 10:00")
-    assert asked(app, thread) == [], "first a facilitator looks"
-    with at("2027-02-04 10:30"):
         robert = person(app, "robert")
         robert.publishes(thread)
-        robert.reads("/moderation/unanswered")
-    works(app, settings, "2027-02-11 10:30")
-    assert asked(app, thread)[0] == "dora"
-    assert "jonas" not in asked(app, thread)
+    works(app, settings, "2027-02-04 10:00")
+    for uid, count in zip(asked(app, thread), (4, 5, 6), strict=True):
+        with app.app_context(), transaction():
+            answer(actor(uid), thread, "no")
+        work()
+        assert len(set(asked(app, thread))) == count
+
+
+def test_nobody_who_writes_waits_for_the_choice_and_another_worker_may_be_first(
+    app: Flask, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = asks(app, "frieda", "2027-02-01 10:00")
+    choose, chosen = helping.fitting, []
+
+    def meanwhile(people: Any, text: str) -> Any:
+        chosen.append(writing())
+        if len(chosen) == 1:
+            ask_for_help(settings, set())
+        return choose(people, text)
+
+    monkeypatch.setattr(helping, "fitting", meanwhile)
+    works(app, settings, "2027-02-04 10:00", times=1)
+    assert chosen == [False, False]
+    assert sorted(asked(app, thread)) == ["aylin", "jonas"]
+
+
+def test_a_question_that_cannot_be_worked_on_holds_up_no_other(
+    app: Flask, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = asks(app, "frieda", "2027-02-01 10:00", "Kaputt")
+    thread = asks(app, "frieda", "2027-02-01 11:00")
+    choose = helping.fitting
+
+    def stumbles(people: Any, text: str) -> Any:
+        if "Kaputt" in text:
+            raise RuntimeError
+        return choose(people, text)
+
+    monkeypatch.setattr(helping, "fitting", stumbles)
+    works(app, settings, "2027-02-04 12:00", times=1)
+    assert asked(app, broken) == []
+    assert len(asked(app, thread)) == 2
+    assert f"about thread {broken}" in caplog.text
+    assert "Kaputt" not in caplog.text
+
+
+def test_where_there_is_nobody_to_ask_it_is_tried_again_another_day(app: Flask, settings: Settings) -> None:
+    with app.app_context(), transaction():
+        name_member(None, create_area(None, "allein", "Allein", access="closed"), actor("bernd").id)
+    thread, in_vain = asks(app, "bernd", "2027-02-01 10:00", area="allein"), set[int]()
+    for moment, count in (("2027-02-04 10:00", 0), ("2027-02-04 10:10", 0), ("2027-02-05 10:00", 1)):
+        with at(moment), app.app_context():
+            ask_for_help(settings, in_vain)
+            assert len(asked(app, thread)) == count
+            with transaction():
+                name_member(
+                    None, db.session.scalars(select(Area).where(Area.slug == "allein")).one(), actor("jonas").id
+                )
+            if moment == "2027-02-04 10:10":
+                assert in_vain == {thread}
+                in_vain.clear()  # as the worker does every day

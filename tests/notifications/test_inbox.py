@@ -1,10 +1,13 @@
 """What stands in a member's inbox: each thing once, for the strongest reason, and only what may be seen now."""
 
+from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import Flask
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from forum import clock
 from forum.areas.models import Area, AreaMember
@@ -12,6 +15,7 @@ from forum.db import db, transaction
 from forum.members.queries import viewer_of
 from forum.notifications import inbox
 from forum.notifications.models import AreaWatch, MailChoice, Notification, OutgoingMail, Share, ThreadWatch
+from forum.notifications.outgoing import forget_old_mails
 from tests.cast import Person, area_id, post_id
 from tests.mailbox import Mailbox
 from tests.notifications.test_handlers import happens_again
@@ -270,3 +274,40 @@ def test_a_thread_that_moved_into_a_closed_area_is_told_to_nobody_outside(
     with app.app_context(), transaction():
         db.session.scalars(select(Area).where(Area.slug == "vermuellung")).one().access = "closed"
     assert told(app, frieda) == []
+
+
+def test_old_entries_are_forgotten_and_what_was_shared_with_the_last_of_them(
+    app: Flask, frieda: Person, jonas: Person, aylin: Person, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "FORGOTTEN_AT_ONCE", 2)
+    begin, thread = clock.now(), frieda.asks("Wer räumt?")
+    jonas.sends(f"/members/{frieda.id}/messages", subject="Eine Frage", body="Rufst du mich an?")
+    mailbox.arrives()
+    for _ in range(3):
+        jonas.replies(thread, "Wir.")
+    jonas.sends(f"/posts/{post_id(app, thread, 1)}/share", to="Aylin Kaya, Bernd Ahlers", line="Für euch.")
+    mailbox.arrives()
+    frieda.reads(f"/threads/{thread}")
+    with app.app_context(), transaction():
+        last = db.session.scalars(select(func.max(Notification.id))).one()
+        inbox.mark_read(aylin.id, last)
+
+    def left(days: int, mails_go: bool = True) -> dict[str, int]:
+        with time_machine.travel(begin + timedelta(days=days), tick=False), app.app_context():
+            going = True
+            while going:
+                with transaction():
+                    if mails_go:
+                        forget_old_mails()
+                    going = inbox.forget_old_entries(31)
+            kinds = Counter(db.session.scalars(select(Notification.kind)))
+            return {**kinds, "lines": len(db.session.scalars(select(Share)).all())}
+
+    assert left(30) == {"contact": 2, "answer": 3, "shared": 2, "lines": 1}
+    assert left(32, mails_go=False) == {"contact": 2, "shared": 2, "lines": 1}, "as long as the mail about it"
+    assert left(33) == {"contact": 2, "shared": 1, "lines": 1}, "Bernd has not read his"
+    assert left(63) == {"contact": 2, "lines": 0}, "a message goes in its own time"
+    jonas.replies(thread, "Nachtrag.")
+    mailbox.arrives()
+    with app.app_context():
+        assert db.session.scalars(select(func.max(Notification.id))).one() > last, "a number is never given twice"

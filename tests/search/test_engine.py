@@ -186,6 +186,15 @@ def test_words_of_the_searchers_areas_that_are_spelt_alike(engine: Engine) -> No
     assert engine.spelt_like("Xylophon", EVERYWHERE) == []
 
 
+def test_words_of_the_searchers_areas_that_begin_so(engine: Engine) -> None:
+    engine.put([*the_forum(), post(9, "Verwahrlosung"), post(10, "Die Verwahrlosung", area_id=RENT)])
+    for letters in ("Verwah", "verwahrlo", "Verwahrlosun", "VERWAHRLOSUNG"):
+        assert engine.begun(letters, Sight(frozenset({RENT}))) == ["Verwahrlosung"]
+    assert engine.begun("Vertraul", Sight(frozenset({PRIVATE}))) == ["Vertraulich"]
+    assert engine.begun("Vertraul", Sight(frozenset({SQUALOR, RENT}))) == []
+    assert engine.begun("Xylo", EVERYWHERE) == []
+
+
 def test_among_words_that_are_as_like_the_most_used_comes_first(engine: Engine) -> None:
     engine.put([post(1, "Kanne"), post(2, "Kanne"), post(3, "Wanne Wanne Wanne"), post(4, "Tanne")])
     assert engine.spelt_like("Xanne", EVERYWHERE, most=2) == [("Kanne", 2), ("Tanne", 1)]

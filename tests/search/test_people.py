@@ -1,15 +1,19 @@
 """Finding people: by name, organisation, city and what they know, as the search reads German."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from forum import create_app
+from forum.config import Settings
 from forum.db import db, transaction
-from forum.members.actions import add_member, describe
+from forum.members.actions import add_member, describe, reinstate, suspend
 from forum.members.models import Member
 from forum.members.queries import viewer_of
 from forum.search import thesaurus
+from forum.search.people import directory
 from forum.search.synonyms import typed
 from tests.cast import Person
 from tests.security.scene import actor
@@ -81,7 +85,12 @@ def test_organisations_and_cities_narrow(jonas: Person) -> None:
 @pytest.mark.parametrize("state", ["suspended", "imported"])
 def test_only_those_one_can_turn_to_are_named_anywhere(app: Flask, frieda: Person, jonas: Person, state: str) -> None:
     with app.app_context(), transaction():
-        db.session.get_one(Member, frieda.id).state = state
+        member = db.session.get_one(Member, frieda.id)
+        if state == "suspended":
+            suspend(None, member)
+        else:
+            member.email = None
+            reinstate(None, member)
     assert finds(jonas, "Vermüllung") == []
     assert "Frieda" not in finds(jonas, "")
     assert not jonas.sees("Weserufer"), "nobody is left there to be chosen"
@@ -109,6 +118,32 @@ def test_the_search_names_who_knows(app: Flask, jonas: Person) -> None:
     jonas.reads("/search?q=Vermüllung")
     assert jonas.page is not None
     assert jonas.page.text.count("Baugenossenschaft Weserufer, Bremen)") + jonas.page.text.count(">Kundig") == 3
+
+
+def test_what_members_say_is_known_at_once_in_every_process(settings: Settings, jonas: Person) -> None:
+    def says(uid: str, *phrases: str) -> None:
+        with create_app(settings).app_context(), transaction():
+            describe(actor(uid), expertise=phrases)
+
+    assert finds(jonas, "Stromsperre") == []
+    says("aylin", "Stromsperre")
+    jonas.reads("/search?q=Stromsperre")
+    assert jonas.sees("Aylin Kaya</a>")
+    says("robert", "Stromsperre")
+    says("aylin", "Mediation")
+    jonas.reads("/search?q=Stromsperre")
+    assert jonas.sees("Robert Tamm</a>")
+    assert not jonas.sees("Aylin Kaya</a>")
+    assert finds(jonas, "Stromsperre") == ["Robert"]
+
+
+def test_what_was_taken_back_is_not_kept(app: Flask) -> None:
+    with app.app_context():
+        with suppress(ZeroDivisionError), transaction():
+            describe(actor("anke"), expertise=["Stromsperre"])
+            assert directory(actor("jonas"), "Stromsperre")
+            raise ZeroDivisionError
+        assert not directory(actor("jonas"), "Stromsperre")
 
 
 def test_many_members_come_by_pages(app: Flask, jonas: Person) -> None:

@@ -117,6 +117,25 @@ def test_whoever_is_about_to_ask_sees_what_is_there(frieda: Person) -> None:
     assert "Kinderlärm im Innenhof" not in frieda.sends(form, **{**asked, "body": ""}).text
 
 
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("Kinderlä", True),
+        ("Nachts Kinderlär", True),
+        ("hausordnun", True),
+        ("Hausordnung", True),
+        ("Kinderlä ", False),
+        ("Kin", False),
+        ("Kinderwa", False),
+        ("", False),
+    ],
+)
+def test_while_a_title_is_typed_its_last_word_may_be_half(frieda: Person, typed: str, found: bool) -> None:
+    frieda.reads("/areas/vermuellung/similar", query_string={"title": typed})
+    assert frieda.sees("Kinderlärm im Innenhof") == found
+
+
 def test_what_is_alike_takes_at_most_eight_statements(
     frieda: Person, three: dict[str, int], statements: list[str]
 ) -> None:

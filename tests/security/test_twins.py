@@ -21,8 +21,10 @@ from forum import checks, config, create_app
 from forum.areas.actions import allow_protected
 from forum.areas.models import Area
 from forum.db import db, transaction
+from forum.members.actions import describe
 from forum.members.models import Member
 from forum.notifications import digests
+from forum.notifications.helping import HelpRequest, ask_for_help
 from forum.notifications.models import OutgoingMail
 from forum.threads.asking import as_it_reads
 from forum.threads.models import Attachment, Post, Thread
@@ -37,6 +39,7 @@ NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TWINS = [("frieda", "aylin"), ("frauke", "frieda")]
 OTHERS = ("jonas", "bernd", "nele", "robert", "anke", "stranger")
 WORDS = "Wutausbruch"
+KNOWLEDGE = "Stromsperre"
 # Keys, tokens and numbers of mails are made anew in each network.
 _RANDOM = re.compile(
     r'(?<=value=")[\w.-]{20,}(?=")|[\w-]{16,}(?=@)|(?<=/unsubscribe/)\w+|(?<=boundary=")[^"]+|--=+\w+=*(?:--)?'
@@ -94,6 +97,16 @@ def picture() -> bytes:
     out = BytesIO()
     Image.new("RGB", (3, 2), "red").save(out, "PNG")
     return out.getvalue()
+
+
+def needs_help(people: dict[str, Visitor], asker: str) -> None:
+    """A second question, about what those who may be the asker know about, and nobody answers it."""
+    with people[asker].app.app_context(), transaction():
+        for uid in sorted({one for pair in TWINS for one in pair}):
+            describe(scene.actor(uid), expertise=[KNOWLEDGE])
+    question = {"kind": "question", "title": KNOWLEDGE, "body": "Was tun?", "protected": "1"}
+    send(people[asker], "/areas/vermuellung/new", **question)
+    send(people["robert"], "/threads/2/publish", seen=as_it_reads(KNOWLEDGE, (), 1))
 
 
 def send(somebody: Visitor, address: str, **fields: Any) -> None:
@@ -165,10 +178,14 @@ def test_nobody_finds_who_asked(
         with time_machine.travel(NOON, tick=False) as clock:
             app = network(settled, tmp_path / asker / "instance")
             people = play(app, asker)
+            needs_help(people, asker)
             caplog.clear()
             with app.app_context(), caplog.at_level(logging.INFO):
                 work_off(app.extensions["forum.settings"])
                 clock.shift(timedelta(days=8))
+                ask_for_help(app.extensions["forum.settings"], set())
+                assert db.session.scalar(select(func.count()).select_from(HelpRequest)) == 3
+                clock.shift(timedelta(hours=1))
                 digests.begin_due()
                 work_off(app.extensions["forum.settings"])
             with app.app_context(), transaction():

@@ -15,6 +15,7 @@ from forum.db import db, transaction
 from forum.members.models import Member
 from forum.practices.models import Mark
 from forum.text import render
+from forum.threads import queries
 from forum.threads.actions import facts
 from forum.threads.models import Attachment, Post, Thread
 from tests.cast import Person, area_id
@@ -227,3 +228,14 @@ def test_what_a_list_shows_is_counted_without_reading_the_posts(app: Flask) -> N
     assert len(of_posts) == 8, of_posts
     assert len(newest) == 2, newest  # they stop at the first post from the end
     assert not [step.detail for step in plan if "ORDER BY" in step.detail]
+
+
+def test_what_was_recommended_of_a_house_is_found_without_reading_all_its_posts(app: Flask) -> None:
+    with app.app_context():
+        asked = queries._RECOMMENDED_OF.params(viewer_id=1, organisation_id=1)
+        statement = asked.compile(db.engine, compile_kwargs={"literal_binds": True})
+        on_sqlite = db.engine.dialect.name == "sqlite"
+        if not on_sqlite:
+            db.session.execute(text("SET LOCAL enable_seqscan TO off"))
+        plan = db.session.execute(text(f"EXPLAIN {'QUERY PLAN ' * on_sqlite}{statement}")).all()
+    assert "ix_post_recommended" in str(plan)

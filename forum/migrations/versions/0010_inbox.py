@@ -31,9 +31,11 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['post_id'], ['post.id'], name=op.f('fk_notification_post_id')),
     sa.ForeignKeyConstraint(['thread_id'], ['thread.id'], name=op.f('fk_notification_thread_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_notification')),
-    sa.UniqueConstraint('key', name=op.f('uq_notification_key'))
+    sa.UniqueConstraint('key', name=op.f('uq_notification_key')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('notification', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_notification_at'), ['at'], unique=False)
         batch_op.create_index(batch_op.f('ix_notification_member_id_notification_id'), ['member_id', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_notification_member_id_notification_read_at_notification_id'), ['member_id', 'read_at', 'id'], unique=False)
 
@@ -60,7 +62,8 @@ def upgrade() -> None:
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['by_id'], ['member.id'], name=op.f('fk_share_by_id')),
     sa.ForeignKeyConstraint(['post_id'], ['post.id'], name=op.f('fk_share_post_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_share'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_share')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('share', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_share_by_id_share_at'), ['by_id', 'at'], unique=False)

@@ -77,3 +77,5 @@ def upgrade() -> None:
         for name, columns in LISTS.items():
             batch_op.drop_index(name)
             batch_op.create_index(name, [*columns, *NARROWS], unique=False)
+
+    op.create_index('ix_post_recommended', 'post', ['author_id', 'created_at'], unique=False, sqlite_where=sa.text('recommended = 1'), postgresql_where=sa.text('recommended'))
