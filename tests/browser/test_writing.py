@@ -160,7 +160,7 @@ def test_a_reply_to_a_thread_that_was_merged_meanwhile_leads_to_where_it_stands(
     page = visit(site, "frieda").opens(site.thread("t-045"))
     into, facilitator = site.thread("t-046"), visit(site, "robert")
     merging = facilitator.opens(site.thread("t-045").partition("-")[0] + "/merge")
-    merging.fill("#into", site.address + into)
+    merging.fill("#other", site.address + into)
     merging.fill("#reason", "Dieselbe Frage.")
     merging.get_by_role("main").locator("button[type=submit]").click()
     expect(merging).to_have_url(re.compile(into))
