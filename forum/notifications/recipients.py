@@ -58,7 +58,7 @@ _OTHERS: AnySelect = with_choices(
     .outerjoin(_answered, _answered.id == Post.reply_to_id),
     Member.id,
 ).where(Post.id == bindparam("post_id"), ~Thread.held)
-_OF_POST = _OTHERS.where(_CAN_HEAR, asks_for_mail(Post.number == 1, or_(_MENTIONED, _ANSWERED)))
+_OF_POST = _OTHERS.where(_CAN_HEAR, asks_for_mail(and_(Thread.protected, Post.number == 1), or_(_MENTIONED, _ANSWERED)))
 _OF_POST_MENTIONED = _OF_POST.where(_MENTIONED)
 _WANTED = _OF_POST.add_columns(
     case((_MENTIONED, "mentioned"), (_ANSWERED, "answered"), else_="notify").label("why"), _WITHOUT_CONTENT

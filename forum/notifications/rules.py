@@ -50,12 +50,12 @@ def tells_content() -> ColumnElement[bool]:
     return and_(~func.coalesce(MailChoice.notice, False), ~func.coalesce(AreaWatch.notice, Area.access == "closed"))
 
 
-def asks_for_mail(first: ColumnElement[bool], concerned: ColumnElement[bool]) -> ColumnElement[bool]:
+def asks_for_mail(held_before: ColumnElement[bool], concerned: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether the level asks for a mail about a post in which the member is, or is not, mentioned or answered.
 
-    Who follows a thread has seen its first post: that one comes by the level of the area.
+    What was held before comes by the level of the area: who follows the thread already has seen it, or asked it.
     """
-    each = and_(level_of() == "notify", or_(~first, level_of_area() == "notify"))
+    each = and_(level_of() == "notify", or_(~held_before, level_of_area() == "notify"))
     return or_(each, and_(level_of() != "off", concerned))
 
 

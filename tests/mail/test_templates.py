@@ -59,7 +59,7 @@ def test_every_kind_has_both_forms_and_every_template_its_kind() -> None:
 def test_all_samples_are_well_made(app: Flask, language: str) -> None:
     with app.app_context():
         found = samples(language)
-    assert len({sample.name for sample in found}) == len(found) == 17
+    assert len({sample.name for sample in found}) == len(found) == 18
     for sample in found:
         text, html = sample.seen.text, sample.seen.html
         assert all(len(line) <= COLUMNS or "://" in line for line in text.splitlines()), sample.name
