@@ -16,6 +16,8 @@ from forum.members.queries import viewer_of
 from forum.notifications import inbox
 from forum.notifications.models import AreaWatch, MailChoice, Notification, OutgoingMail, Share, ThreadWatch
 from forum.notifications.outgoing import forget_old_mails
+from forum.threads.queries import readable_thread
+from forum.web.pages import found
 from tests.cast import Person, area_id, post_id
 from tests.mailbox import Mailbox
 from tests.notifications.test_handlers import happens_again
@@ -239,7 +241,8 @@ def test_reading_a_thread_reads_what_is_told_of_it_up_to_there(
     jonas.replies(other, "Wir.")
     work()
     with app.app_context(), transaction():
-        inbox.mark_thread_read(frieda.id, thread, 3)
+        reader = viewer_of(member("frieda"))
+        inbox.mark_thread_read(reader, found(readable_thread(reader, thread)), 3)
     assert told(app, frieda) == ["answer", "answer"]
     with app.app_context():
         left = [(row.thread_id, row.number) for row in inbox.unread(viewer_of(member("frieda")))]

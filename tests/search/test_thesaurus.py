@@ -288,7 +288,7 @@ def test_who_facilitates_one_area_keeps_the_thesaurus_as_well(app: Flask, jonas:
     jonas.sends(f"{PAGE}/new", words="Messie, Vermüllung")
     assert saved(app) == ["Messie = Vermüllung"]
     jonas.reads("/moderation/log")
-    assert jonas.sees("Thesaurus")
+    assert jonas.sees("Wortgruppen")
 
 
 # What a network starts with

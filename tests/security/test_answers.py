@@ -245,7 +245,7 @@ def test_what_was_kept_of_a_lost_session_is_sent_to_us_only(app: Flask) -> None:
 @pytest.mark.parametrize("path", [
     "/threads/1", "/search?q=a&area=b&sort=date", "/areas/verm%C3%BCll", "/threads/1?page=2", "/search?q=a%26b%3Dc",
     "/search?q=%C3%BCber+uns", "/threads/1-%0d%0aSet-Cookie:a=b", "/search?q=%0d%0aSet-Cookie:a=b",
-    "/areas/%00", "/areas/%E2%80%A8",
+    "/areas/%E2%80%A8",
 ])  # fmt: skip
 def test_a_guest_comes_back_to_the_very_page(app: Flask, path: str) -> None:
     """Where one wanted to go survives the sign-in with all its parameters, and no line end gets into a header."""
