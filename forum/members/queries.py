@@ -144,7 +144,8 @@ _EVERYBODY: AnySelect = (
 # What is shown of somebody, and who is shown at all, changes with one of these. Events stay, so that their count grows
 # with each; the newest number would not tell of one that was committed late.
 _CHANGES = ("member.added", "member.described", "member.suspended", "member.reinstated")
-_EVERYBODY_VERSION: AnySelect = select(func.count()).where(Event.name.in_(_CHANGES))
+_version = select(func.count()).where(Event.name.in_(_CHANGES)).scalar_subquery()
+_CHANGED: AnySelect = _EVERYBODY.add_columns(_version.label("version")).where(_version != bindparam("known"))
 _OF_ORGANISATION = (
     _EVERYBODY.where(Member.organisation_id == bindparam("organisation_id"))
     .order_by(Member.name, Member.id)
@@ -152,14 +153,9 @@ _OF_ORGANISATION = (
 )
 
 
-def everybody(viewer: Viewer) -> Sequence[AnyRow]:  # noqa: ARG001 - every member may know every other
-    """All members one can turn to, with what the directory shows of them."""
-    return read(_EVERYBODY, {}).all()
-
-
-def everybody_version() -> int:
-    """As long as this number stays, `everybody` is what it was."""
-    return int(read(_EVERYBODY_VERSION, {}).scalar_one())
+def everybody(viewer: Viewer, known: int) -> Sequence[AnyRow]:  # noqa: ARG001 - every member may know every other
+    """All members one can turn to, with what the directory shows of them, and a version; none if that is known."""
+    return read(_CHANGED, {"known": known}).all()
 
 
 def colleagues(viewer: Viewer, organisation_id: int) -> Sequence[AnyRow]:  # noqa: ARG001 - see above

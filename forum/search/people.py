@@ -16,7 +16,7 @@ from flask import current_app
 
 from forum.db import AnyRow, writing
 from forum.members.models import Viewer
-from forum.members.queries import everybody, everybody_version
+from forum.members.queries import everybody
 from forum.search.engine import Asked, Clause, Query, Way
 from forum.search.german import German, Terms, clean, words
 from forum.search.handlers import engine
@@ -83,13 +83,12 @@ def in_use(viewer: Viewer) -> list[str]:
 
 def _everybody(viewer: Viewer) -> _Circle:
     """All members by name, read anew when one of them has changed: every viewer may know them all."""
-    version = everybody_version()
-    known = cast(tuple[int, _Circle] | None, current_app.extensions.get(_KEPT))
-    if known is None or known[0] != version:
-        known = version, _circle(sorted(everybody(viewer), key=_by_name), tuple(WEIGHTS))
+    version, circle = cast(tuple[int, _Circle], current_app.extensions.get(_KEPT, (-1, _NOBODY)))
+    if people := everybody(viewer, version):
+        version, circle = people[0].version, _circle(sorted(people, key=_by_name), tuple(WEIGHTS))
         if not writing():  # what is not committed yet may never be
-            current_app.extensions[_KEPT] = known
-    return known[1]
+            current_app.extensions[_KEPT] = version, circle
+    return circle
 
 
 def _circle(people: Sequence[AnyRow], fields: Collection[Field]) -> _Circle:
@@ -99,6 +98,9 @@ def _circle(people: Sequence[AnyRow], fields: Collection[Field]) -> _Circle:
             for phrase in _phrases(person, field):
                 having[field][phrase].append(place)
     return _Circle(people, having)
+
+
+_NOBODY = _circle((), tuple(WEIGHTS))
 
 
 def _by_name(person: AnyRow) -> tuple[str, str, int]:

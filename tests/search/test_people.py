@@ -122,8 +122,10 @@ def test_the_search_names_who_knows(app: Flask, jonas: Person) -> None:
 
 def test_what_members_say_is_known_at_once_in_every_process(settings: Settings, jonas: Person) -> None:
     def says(uid: str, *phrases: str) -> None:
-        with create_app(settings).app_context(), transaction():
-            describe(actor(uid), expertise=phrases)
+        with create_app(settings).app_context():
+            with transaction():
+                describe(actor(uid), expertise=phrases)
+            db.engine.dispose()
 
     assert finds(jonas, "Stromsperre") == []
     says("aylin", "Stromsperre")
