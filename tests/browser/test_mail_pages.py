@@ -22,7 +22,7 @@ def test_a_mail_is_shown_with_its_looks_and_nothing_else(standing: Site, visit: 
     visitor = visit(standing, who)
     page = visitor.opens(path)
     page.click("main .act a")
-    assert "/html" in page.url
+    page.wait_for_url(re.compile("/html"))
     assert page.evaluate("document.body.querySelector('h1').checkVisibility()")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(250, 248, 244)"
     assert page.evaluate("self.origin") == "null"
