@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, bindparam, case, func, or_, select
@@ -14,6 +14,7 @@ from forum.areas.rules import VIEWER, may_read, runs
 from forum.config import Settings
 from forum.db import AnyRow, AnySelect, Base, UTCDateTime, at_most, db, lock, read, transaction
 from forum.errors import Missing
+from forum.keys import LONG_AGO
 from forum.members.models import Member, Profile, Viewer
 from forum.members.rules import listed
 from forum.notifications.inbox import notify
@@ -31,7 +32,6 @@ AGENDA_AFTER = 7
 STILL_FRESH = timedelta(days=30)
 QUESTIONS_A_PAGE = 30
 _WORDS_READ = 300
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 Answer = Literal["yes", "no"]
 
 log = logging.getLogger(__name__)
@@ -186,7 +186,7 @@ def _helpers(thread_id: int) -> Iterator[int]:
     )
 
     def turn(person: AnyRow) -> tuple[bool, datetime]:
-        return question.house is not None and person.organisation_id == question.house, person.asked_at or _NEVER
+        return question.house is not None and person.organisation_id == question.house, person.asked_at or LONG_AGO
 
     yield from dict.fromkeys(person.id for group in groups for person in sorted(group, key=turn))
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from forum import clock
 from forum.areas.models import Area
 from forum.areas.rules import VIEWER, runs
-from forum.db import AnyRow, AnySelect, at_most, db, insert_into, read
+from forum.db import AnyRow, AnySelect, at_most, changed, db, insert_into, read
 from forum.members.models import Member, Viewer
 from forum.moderation.models import ModerationEntry
 from forum.moderation.queries import WAITING
@@ -183,8 +183,7 @@ def forget_old_entries(days: int) -> bool:
         .order_by(Notification.at)
         .limit(FORGOTTEN_AT_ONCE)
     )
-    gone = db.session.execute(delete(Notification).where(Notification.id.in_(old)))
-    if getattr(gone, "rowcount", 0) == FORGOTTEN_AT_ONCE:
+    if changed(delete(Notification).where(Notification.id.in_(old))) == FORGOTTEN_AT_ONCE:
         return True
     told = select(Notification.subject_id).where(Notification.at < since, Notification.kind == "shared")
     db.session.execute(delete(Share).where(Share.at < since, Share.id.not_in(told)))
